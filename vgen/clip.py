@@ -1,0 +1,219 @@
+"""The vocabulary all rooms share: clips, what a discriminator says of them, and the contracts of the parts.
+
+Shape legend, here and everywhere: B batch, C channels, T frames, H height, W width, Z latent, K classes,
+D feature. Inside a model a video is (B, C, T, H, W) float in [-1, 1]; in storage and on the wire to the
+accelerator it is (B, T, H, W, C) uint8.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+Latent = dict[str, Tensor]
+Player = Literal["generator", "discriminator"]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A batch of clips.
+
+    Attributes:
+        video: (B, C, T, H, W) float in [-1, 1].
+        times: (B, T) float, in frames at the frame rate of the data set, 0 at the clip's first frame.
+        label: (B,) int64 class index, or None.
+    """
+
+    video: Tensor
+    times: Tensor
+    label: Tensor | None = None
+
+    @property
+    def batch(self) -> int:
+        return self.video.shape[0]
+
+    @property
+    def frames(self) -> int:
+        return self.video.shape[2]
+
+    def with_video(self, video: Tensor) -> "Clip":
+        """The same times and labels around another video."""
+        return replace(self, video=video)
+
+    def detach(self) -> "Clip":
+        return self.with_video(self.video.detach())
+
+    def select_frames(self, index: Tensor) -> "Clip":
+        """Frames `index` (B, k) of each clip, in that order: video (B, C, k, H, W), times (B, k)."""
+        channels, (height, width) = self.video.shape[1], self.video.shape[3:]
+        index = index.to(self.video.device)
+        wide = index[:, None, :, None, None].expand(-1, channels, -1, height, width)
+        return replace(self, video=self.video.gather(2, wide), times=self.times.gather(1, index))
+
+
+def to_pixels(video: Tensor) -> Tensor:
+    """(B, C, T, H, W) in [-1, 1] -> (B, T, H, W, C) uint8, rounded to nearest, clamped."""
+    return (
+        ((video.detach().float() + 1) * 127.5).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 4, 1)
+    )
+
+
+def from_pixels(pixels: Tensor) -> Tensor:
+    """(B, T, H, W, C) uint8 -> (B, C, T, H, W) float32 in [-1, 1]; inverse of `to_pixels` on uint8.
+
+    The result keeps the channels-last memory of its input.
+    """
+    return pixels.permute(0, 4, 1, 2, 3).to(torch.float32).div_(127.5).sub_(1)
+
+
+def regular_times(batch: int, frames: int, stride: float = 1.0, device: torch.device | str = "cpu") -> Tensor:
+    """Times (B, T) of equally spaced frames: 0, stride, 2 stride, ..."""
+    return (torch.arange(frames, dtype=torch.float32, device=device) * stride).expand(batch, frames)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a discriminator says of a batch of clips.
+
+    Attributes:
+        logits: head name -> logits, (B,) or (B, ...) for patches; large means real.
+        class_logits: (B, K) where the network also classifies, else None.
+        features: name -> intermediate features, for terms that compare them.
+    """
+
+    logits: Mapping[str, Tensor]
+    class_logits: Tensor | None = None
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one player's update has computed so far; regularisers read it instead of running networks again.
+
+    Attributes:
+        real, fake: the clips before augmentation. In a discriminator step `fake` carries no generator graph.
+            `real.video` (`fake.video`) requires grad when a due regulariser says so in `differentiates`.
+        on_real, on_fake: the discriminator's judgement of them.
+        judge: augmentation followed by the discriminator, to judge another clip.
+        latent: the generator's input behind `fake`.
+        parts: what `generator.decompose` gave besides the video (empty for most generators).
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    judge: Callable[[Clip], Judgement]
+    real: Clip
+    fake: Clip
+    on_real: Judgement
+    on_fake: Judgement
+    latent: Latent
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Latent -> clip.
+
+    `classes` is 0 for an unconditional generator. `frames` is the only length it can make, or None for any.
+    A generator may also offer `decompose(latent, times, label) -> dict` with "video" and further named parts
+    (a mask, a background); the trainer then calls it once instead of `forward` and hands the parts to
+    regularisers.
+    """
+
+    classes: int
+    frames: int | None
+
+    def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
+        """Named parts, each with first dimension `batch`, drawn on the CPU from `rng`."""
+        ...
+
+    def check_times(self, times: Tensor) -> None:
+        """Raise ValueError, saying why and what to choose instead, if it cannot make clips at `times` (B, T)."""
+        ...
+
+    def __call__(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor: ...
+
+
+@runtime_checkable
+class Discriminator(Protocol):
+    """Clip -> one entry of logits per head."""
+
+    def __call__(self, clip: Clip) -> Judgement: ...
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """Logits of one head -> scalar. Both players get both logits (relativistic losses need them).
+
+    `relativistic` says that the generator's loss reads the real logits; the trainer then judges the real clips
+    once more in the generator step, else it hands on the detached logits of the discriminator step.
+    """
+
+    relativistic: bool
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor: ...
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Regularizer(Protocol):
+    """An extra term for one player: `weight * regularizer(step)`, every `interval` steps.
+
+    The trainer multiplies a lazy term by its interval and adds it to the loss of the same update. (StyleGAN2
+    gives lazy terms optimizer steps of their own and rescales Adam for them; there is no such step here.)
+
+    `differentiates` names the clips ("real", "fake") whose pixels the term differentiates through the shared
+    judgement; these get requires_grad and the discriminator's forward pass runs in float32 on that step.
+    """
+
+    player: Player
+    weight: float
+    interval: int
+    differentiates: frozenset[str]
+
+    def __call__(self, step: Step) -> Tensor: ...
+
+
+@runtime_checkable
+class Augment(Protocol):
+    """Differentiable augmentation, the same for all frames of a clip.
+
+    An adaptive one may define `adapt(real_logits)`, called after each discriminator step; its state is buffers.
+    """
+
+    def __call__(self, clip: Clip) -> Clip: ...
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Which frames of a video one training step sees.
+
+    `frames` is how many it returns; `span` the least length of video it needs.
+    """
+
+    frames: int
+    span: int
+
+    def __call__(self, available: int, rng: torch.Generator) -> Tensor:
+        """Frame indices (T,) int64, increasing, in [0, available)."""
+        ...
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """Clip -> features. Knows its own resize, range and least length.
+
+    `name` appears in metric names (`fvd/<name>`); `fingerprint` identifies weights and preprocessing.
+    """
+
+    name: str
+    dim: int
+    min_frames: int
+    fingerprint: str
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(B, T, H, W, C) uint8 -> (B, D) float32."""
+        ...

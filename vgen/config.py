@@ -1,0 +1,163 @@
+"""Where the configuration lives, and the one call that turns it into objects."""
+
+import hashlib
+import inspect
+import math
+import os
+import re
+import typing
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pydantic
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+_PACKAGE = Path(__file__).resolve().parent
+
+# The wheel carries conf/ inside the package; a checkout has it beside the package.
+CONF_DIR = next(
+    (folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if (folder / "train.yaml").is_file()),
+    _PACKAGE / "conf",
+)
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message is one line for the user."""
+
+
+def instantiate(node: Any) -> Any:
+    """Build the object that `node` describes with `_target_`; children first.
+
+    Raises ConfigError, naming the key, for a target that does not exist, an argument that it does not take, a
+    value of the wrong type, and for whatever ValueError, TypeError or OSError the constructor itself raises.
+    """
+    _check_signatures(node)
+    try:
+        return hydra.utils.instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        key = _full_key(node)
+        if isinstance(cause, FileNotFoundError):
+            raise
+        reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        raise ConfigError(f"{key}: {reason}" if key and key not in reason else reason) from error
+
+
+def signature_problem(target: str, arguments: dict[str, Any]) -> str | None:
+    """What is wrong with calling the class or function `target` with `arguments`; None if nothing is.
+
+    Unknown names and, for plain annotations (numbers, strings, lists of them, literals), wrong types.
+    """
+    try:
+        called = hydra.utils.get_object(target)
+    except Exception as error:
+        return f"cannot import {target!r}: {str(error).splitlines()[0]}"
+    try:
+        signature = inspect.signature(called)
+    except (TypeError, ValueError):
+        return None
+    parameters = {name: p for name, p in signature.parameters.items() if name != "self"}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    try:
+        owner = called.__init__ if inspect.isclass(called) else called
+        hints = typing.get_type_hints(owner)
+    except Exception:
+        hints = {}
+    for name, value in arguments.items():
+        if name not in parameters:
+            if takes_any:
+                continue
+            return f"{target} takes no argument {name!r}; it takes: {', '.join(parameters)}"
+        problem = _type_problem(hints.get(name), value) if name in hints else None
+        if problem:
+            return f"{name}={value!r}: {problem}"
+    return None
+
+
+def plain(config: Any) -> Any:
+    """The resolved configuration as dictionaries, lists, numbers and strings."""
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+_PLAIN = (int, float, bool, str, type(None))
+
+
+def _is_plain(annotation: Any) -> bool:
+    if annotation in _PLAIN or typing.get_origin(annotation) is typing.Literal:
+        return True
+    arguments = [a for a in typing.get_args(annotation) if a is not Ellipsis]
+    return bool(arguments) and all(_is_plain(a) for a in arguments)
+
+
+def _type_problem(annotation: Any, value: Any) -> str | None:
+    if not _is_plain(annotation) or (isinstance(value, str) and value == "???"):
+        return None
+    try:
+        pydantic.TypeAdapter(annotation).validate_python(value)
+    except pydantic.ValidationError as error:
+        return error.errors()[0]["msg"][0].lower() + error.errors()[0]["msg"][1:]
+    return None
+
+
+def _check_signatures(node: Any) -> None:
+    if isinstance(node, DictConfig | dict):
+        target = node.get("_target_")
+        if isinstance(target, str):
+            arguments = {
+                str(k): plain(node[k])
+                for k in node
+                if not str(k).startswith("_") and not OmegaConf.is_missing(node, k)
+            }
+            problem = signature_problem(target, arguments)
+            if problem:
+                raise ConfigError(f"{_full_key(node) or target}: {problem}")
+        for key in node:
+            if not OmegaConf.is_missing(node, key):
+                _check_signatures(node[key])
+    elif isinstance(node, ListConfig | list):
+        for item in node:
+            _check_signatures(item)
+
+
+def _full_key(node: Any) -> str:
+    return str(node._get_full_key(None)) if OmegaConf.is_config(node) else ""
+
+
+def steps_of(kclips: float, batch: int, d_steps: int) -> int:
+    """Generator updates in `kclips` thousand real clips shown to the discriminator, rounded up, at least 1."""
+    return max(1, math.ceil(kclips * 1000 / (batch * d_steps)))
+
+
+def _wandb_offline() -> bool:
+    if os.environ.get("WANDB_MODE"):
+        return os.environ["WANDB_MODE"] != "online"
+    netrc = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
+    return not (os.environ.get("WANDB_API_KEY") or (netrc.is_file() and "wandb" in netrc.read_text()))
+
+
+def _slug(text: str) -> str:
+    """A folder name from command-line overrides: no separators, at most 80 characters."""
+    clean = re.sub(r"[^A-Za-z0-9=.,+-]+", "-", text).strip("-")
+    return (
+        clean
+        if len(clean) <= 80
+        else f"{clean[:71]}-{hashlib.blake2b(clean.encode(), digest_size=4).hexdigest()}"
+    )
+
+
+def _run_id(path: str) -> str:
+    return hashlib.blake2b(str(Path(path).resolve()).encode(), digest_size=6).hexdigest()
+
+
+# Registered on import, so that every process that can compose a config can resolve it.
+for _name, _function in {
+    "steps": steps_of,
+    "wandb_offline": _wandb_offline,
+    "basename": lambda path: Path(path).name,
+    "parent_name": lambda path: Path(path).resolve().parent.name,
+    "slug": _slug,
+    "run_id": _run_id,
+}.items():
+    OmegaConf.register_new_resolver(_name, _function, replace=True)
