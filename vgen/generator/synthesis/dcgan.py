@@ -1,0 +1,44 @@
+"""Code -> frame by transposed convolutions."""
+
+from torch import Tensor, nn
+
+from vgen.layer.batch_norm import BatchNorm
+from vgen.layer.pyramid import doublings, widths
+
+
+class DCGAN(nn.Sequential):
+    """Codes (N, Z) -> frames (N, C, size, size) in [-1, 1].
+
+    A 4x4 transposed convolution to a 4x4 map, then one of kernel 4 and stride 2 per doubling; batch norm and
+    ReLU between, tanh at the end, no biases. Weights start as torch starts them, as in MoCoGAN's code.
+
+    Source: DCGAN, Radford et al. 2016, arXiv 1511.06434, in the form that MoCoGAN (2018) uses.
+
+    Args:
+        code_dim: width of the code.
+        size: height and width of a frame: 8, 16, 32, ...
+        channels: of a frame.
+        base_channels: width before the last layer; it doubles with every layer inwards.
+        max_channels: the width's limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        code_dim: int,
+        size: int = 64,
+        channels: int = 3,
+        base_channels: int = 64,
+        max_channels: int = 512,
+    ):
+        width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
+        layers = [nn.ConvTranspose2d(code_dim, width, 4, bias=False), BatchNorm(width), nn.ReLU(inplace=True)]
+        for narrower in rest:
+            up = nn.ConvTranspose2d(width, narrower, 4, stride=2, padding=1, bias=False)
+            layers += [up, BatchNorm(narrower), nn.ReLU(inplace=True)]
+            width = narrower
+        last = nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1, bias=False)
+        super().__init__(*layers, last, nn.Tanh())
+
+    def forward(self, code: Tensor) -> Tensor:
+        return super().forward(code[:, :, None, None])

@@ -1,0 +1,128 @@
+"""Two streams: a moving foreground over a still background, joined by a mask."""
+
+import torch
+from torch import Tensor, nn
+
+from vgen.clip import Latent
+from vgen.layer.batch_norm import BatchNorm
+from vgen.layer.init import init_normal
+from vgen.layer.label import one_hot
+from vgen.layer.pyramid import doublings, widths
+from vgen.layer.times import check_equally_spaced
+
+
+class VGAN(nn.Module):
+    """video = mask * foreground + (1 - mask) * background (VGAN, Vondrick et al. 2016, arXiv 1609.02612, §2).
+
+    With 32 frames of 64x64 this is the paper's network: the foreground grows from (2, 4, 4) by doubling time
+    and space together. Other lengths follow the same plan as far as they can be halved: time doubles with
+    space in the last layers, while the first ones keep it (temporal kernel 3). A multiple of size/4 frames
+    doubles in every layer, as in the paper.
+
+    Args:
+        size: height and width of a frame: 8, 16, 32, ...
+        frames: the only length that it makes.
+        channels: of a frame.
+        classes: 0 is unconditional, and labels are then ignored; otherwise a one-hot label joins the latent
+            code (an addition: the paper's conditional network starts from a frame instead).
+        latent_dim: width of the latent code "z", N(0, I).
+        base_channels: width before the last layers; it doubles with every layer inwards.
+        max_channels: the width's limit.
+    """
+
+    frames: int | None
+
+    def __init__(
+        self,
+        *,
+        size: int = 64,
+        frames: int = 32,
+        channels: int = 3,
+        classes: int = 0,
+        latent_dim: int = 100,
+        base_channels: int = 64,
+        max_channels: int = 512,
+    ):
+        super().__init__()
+        if frames < 1:
+            raise ValueError(f"clip.frames={frames}: a clip has at least one frame")
+        self.classes = classes
+        self.frames = frames
+        self.latent_dim = latent_dim
+        code_dim = latent_dim + classes
+        width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
+        lengths = _lengths(frames, 1 + len(rest))
+
+        still = _block(nn.ConvTranspose2d(code_dim, width, 4), width)
+        moving = _block(nn.ConvTranspose3d(code_dim, width, (lengths[0], 4, 4)), width)
+        for narrower, before, after in zip(rest, lengths, lengths[1:], strict=False):
+            still += _block(nn.ConvTranspose2d(width, narrower, 4, stride=2, padding=1), narrower)
+            moving += _block(_grow(width, narrower, before, after), narrower)
+            width = narrower
+        before, after = lengths[-2:]
+        still += [nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1), nn.Tanh()]
+        self.background = nn.Sequential(*still)
+        self.trunk = nn.Sequential(*moving)
+        self.foreground = nn.Sequential(_grow(width, channels, before, after), nn.Tanh())
+        self.mask = nn.Sequential(_grow(width, 1, before, after), nn.Sigmoid())
+        init_normal(self, std=0.01, gain_std=0.02)
+
+    def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
+        """The one part "z" (B, latent_dim)."""
+        return {"z": torch.randn(batch, self.latent_dim, generator=rng)}
+
+    def check_times(self, times: Tensor) -> None:
+        self._check_length(times)
+        check_equally_spaced(times, who="generator=vgan")
+
+    def _check_length(self, times: Tensor) -> None:
+        if times.shape[1] != self.frames:
+            raise ValueError(
+                f"generator=vgan makes clips of {self.frames} frames only, not of {times.shape[1]}; "
+                "set clip.frames to the length you want and train it, or use generator=mocogan"
+            )
+
+    def decompose(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+        """All that the video is made of.
+
+        Returns:
+            "video", "foreground", "background": (B, C, T, H, W) in [-1, 1]; the background is still.
+            "mask": (B, 1, T, H, W) in [0, 1], 1 where the foreground shows.
+        """
+        self._check_length(times)
+        code = latent["z"]
+        if self.classes:
+            code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype)], 1)
+        moving = self.trunk(code[:, :, None, None, None])
+        foreground, mask = self.foreground(moving), self.mask(moving)
+        still = self.background(code[:, :, None, None])  # (B, C, H, W)
+        background = still[:, :, None].expand_as(foreground)
+        video = mask * foreground + (1 - mask) * background
+        return {"video": video, "foreground": foreground, "background": background, "mask": mask}
+
+    def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
+        """Latent -> video (B, C, T, H, W) in [-1, 1]."""
+        return self.decompose(latent, times, label)["video"]
+
+
+def _lengths(frames: int, layers: int) -> list[int]:
+    """Frames in the first map and after each of `layers` layers: `frames` last, halved inwards while even."""
+    lengths = [frames]
+    for _ in range(layers):
+        odd = lengths[0] % 2
+        lengths.insert(0, lengths[0] if odd else lengths[0] // 2)
+    return lengths
+
+
+def _grow(channels: int, narrower: int, before: int, after: int) -> nn.ConvTranspose3d:
+    """Doubles the frame; time doubles with it or stays."""
+    if after == 2 * before:
+        return nn.ConvTranspose3d(channels, narrower, 4, stride=2, padding=1)
+    kernel = 3 if before > 1 else 1
+    return nn.ConvTranspose3d(
+        channels, narrower, (kernel, 4, 4), stride=(1, 2, 2), padding=(kernel // 2, 1, 1)
+    )
+
+
+def _block(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    return [convolution, BatchNorm(channels), nn.ReLU(inplace=True)]

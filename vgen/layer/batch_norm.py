@@ -1,0 +1,88 @@
+"""Batch normalisation over the global batch, differentiable twice, for clips and frames alike."""
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class _AllReduce(torch.autograd.Function):
+    """Sum over processes. Its derivative is the same sum, so it can be differentiated any number of times."""
+
+    @staticmethod
+    def forward(ctx, mine: Tensor) -> Tensor:
+        total = mine.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, *grads: Tensor) -> Tensor:
+        return _AllReduce.apply(grads[0])  # pyright: ignore[reportReturnType]
+
+
+def _processes() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+class BatchNorm(_BatchNorm):
+    """Batch normalisation of (B, C, ...) of any rank (Ioffe & Szegedy 2015, arXiv 1502.03167).
+
+    In training the statistics are those of the *global* batch: when several processes train together, they
+    share them. So results do not depend on the number of processes, including gradients of gradients (R1,
+    WGAN-GP), on the CPU as on accelerators, which `torch.nn.SyncBatchNorm` does not give. Every process must
+    then run the layer the same number of times. In evaluation the running statistics are used and nothing is
+    exchanged.
+
+    Parameters and buffers are named as in `torch.nn.BatchNorm2d`, and state dicts are interchangeable.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
+    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1):
+        super().__init__(channels, eps=eps, momentum=momentum)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any rank will do."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training:
+            self.num_batches_tracked.add_(1)
+            if _processes() > 1:
+                return self._normalise_globally(input)
+        stats = self.running_mean, self.running_var
+        return F.batch_norm(input, *stats, self.weight, self.bias, self.training, self.momentum, self.eps)
+
+    def _normalise_globally(self, input: Tensor) -> Tensor:
+        wide = input.to(torch.promote_types(input.dtype, torch.float32))
+        over = (0, *range(2, wide.dim()))
+        mean, var, total = _global_moments(wide, over)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            unbiased = var * (total / (total - 1))
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+        per_channel = (-1, *(1 for _ in over[1:]))
+        scale = self.weight * torch.rsqrt(var + self.eps)
+        centred = wide - mean.view(per_channel)
+        return (centred * scale.view(per_channel) + self.bias.view(per_channel)).to(input.dtype)
+
+
+def _global_moments(input: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (C,), biased variance (C,) and number of values per channel, over all processes."""
+    channels = input.shape[1]
+    var, mean = torch.var_mean(input, over, correction=0)
+    mine = torch.cat([mean, var, mean.new_full((1,), input.numel() // channels)])
+    # One row per process, gathered by one sum. Moments are combined as Chan et al. (1979) do; sums of squares
+    # would lose a small variance beside a large mean.
+    rank, nothing = dist.get_rank(), torch.zeros_like(mine)
+    rows = torch.stack([mine if process == rank else nothing for process in range(dist.get_world_size())])
+    gathered: Tensor = _AllReduce.apply(rows)  # pyright: ignore[reportAssignmentType]
+    means, variances, counts = gathered.split([channels, channels, 1], dim=1)
+    total = counts.sum()
+    share = counts / total
+    mean = (share * means).sum(0)
+    var = (share * (variances + (means - mean).square())).sum(0)
+    return mean, var, total

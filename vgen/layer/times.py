@@ -1,0 +1,15 @@
+"""Checks of frame times, shared by generators that cannot make frames at any time."""
+
+from torch import Tensor
+
+
+def check_equally_spaced(times: Tensor, *, who: str) -> None:
+    """ValueError unless the times (B, T) of every clip grow by equal steps.
+
+    Reads values, so it stops an accelerator: call it before training, not in a step.
+    """
+    steps = times.diff(dim=1)
+    for clip, spread in zip(times, (steps - steps[:, :1]).abs(), strict=True):
+        if (spread > 1e-3).any():
+            at = [round(time, 3) for time in clip.tolist()]
+            raise ValueError(f"{who} makes equally spaced frames only, not at {at}; set sampler=consecutive")
