@@ -1,0 +1,135 @@
+import os
+from pathlib import Path
+
+import pytest
+from movies import moving_bar, write_frames, write_strip
+from PIL import Image
+
+from vgen.data.layout import natural, scan, strip_frames
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+def picture(path: Path, width: int, height: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (width, height)).save(path)
+
+
+def test_flat_video_files_have_no_classes(tmp_path):
+    layout = scan(touch(tmp_path, "b10.mp4", "b9.MKV", "notes.txt", ".hidden.mp4", ".git/x.mp4"))
+    assert [entry.name for entry in layout.entries] == ["b9.MKV", "b10.mp4"]
+    assert layout.classes == []
+    assert {entry.label for entry in layout.entries} == {None}
+    assert layout.describe() == "2 video files"
+
+
+def test_class_folders_are_the_labels(tmp_path):
+    layout = scan(
+        touch(tmp_path, "walk/1.avi", "run/1.webm", "run/2.gif", "run/thumb.jpg", "empty/readme.md")
+    )
+    assert layout.classes == ["run", "walk"]
+    assert [(entry.name, entry.label) for entry in layout.entries] == [
+        ("run/1.webm", 0),
+        ("run/2.gif", 0),
+        ("walk/1.avi", 1),
+    ]
+    assert layout.describe() == "3 video files in 2 classes"
+
+
+def test_one_sub_folder_is_no_class(tmp_path):
+    layout = scan(touch(tmp_path, "clips/1.mp4", "clips/2.mp4"))
+    assert (len(layout.entries), layout.classes) == (2, [])
+
+
+def test_strips_in_classes(tmp_path):
+    for name in ("a/1.png", "a/2.png", "b/1.png"):
+        write_strip(tmp_path / name, moving_bar(6), vertical=name == "b/1.png")
+    layout = scan(tmp_path)
+    assert layout.describe() == "3 strip images in 2 classes"
+
+
+def test_flat_strips(tmp_path):
+    write_strip(tmp_path / "1.png", moving_bar(6))
+    assert scan(tmp_path).describe() == "1 strip image"
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 32), (96, 32), (130, 32), (32, 64)])
+def test_frame_folders_of_any_usual_aspect(tmp_path, size):
+    for video in ("v1", "v2"):
+        for t in (10, 9, 1):
+            picture(tmp_path / video / f"{t}.jpg", *size)
+    layout = scan(tmp_path)
+    assert layout.describe() == "2 frame folders"
+    assert layout.entries[0].files == ("v1/1.jpg", "v1/9.jpg", "v1/10.jpg")
+    assert layout.classes == []
+
+
+def test_frame_folders_in_classes(tmp_path):
+    for name in ("run/v1", "run/v2", "walk/v1"):
+        write_frames(tmp_path / name, moving_bar(3))
+    layout = scan(tmp_path)
+    assert layout.describe() == "3 frame folders in 2 classes"
+    assert [entry.label for entry in layout.entries] == [0, 0, 1]
+
+
+def test_one_odd_image_does_not_change_the_verdict(tmp_path):
+    for i in range(4):
+        write_strip(tmp_path / f"{i}.png", moving_bar(5))
+    picture(tmp_path / "cover.png", 50, 40)
+    (tmp_path / "broken.png").write_bytes(b"not an image")
+    assert scan(tmp_path).describe() == "6 strip images"
+
+
+def test_what_cannot_be_understood_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"data\.path: there is no folder .*nowhere"):
+        scan(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"no video in .*strip images"):
+        scan(tmp_path)
+    with pytest.raises(ValueError, match="is a file"):
+        scan(touch(tmp_path, "a.mp4") / "a.mp4")
+    with pytest.raises(ValueError, match=r"both directly .*a.mp4.* and in sub-folders .*c/b.mp4"):
+        scan(touch(tmp_path, "c/b.mp4"))
+    with pytest.raises(ValueError, match=r"train/c/b.mp4 lies too deep .*point data.path at .*train"):
+        scan(touch(tmp_path / "deep", "train/c/b.mp4"))
+    for i in range(3):
+        picture(tmp_path / "photos" / f"{i}.png", 40, 30)
+    with pytest.raises(ValueError, match=r"3 images that are no strips"):
+        scan(tmp_path / "photos")
+
+
+def test_links_are_followed_and_cycles_end(tmp_path):
+    touch(tmp_path / "store", "1.mp4")
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    (tmp_path / "set" / "a" / "1.mp4").symlink_to(tmp_path / "store" / "1.mp4")
+    assert len(scan(tmp_path / "set").entries) == 1
+    (tmp_path / "set" / "a" / "loop.mp4").symlink_to("loop.mp4")
+    assert len(scan(tmp_path / "set").entries) == 2  # for the decoder to refuse
+    (tmp_path / "set" / "a" / "again").symlink_to(tmp_path / "set" / "a")
+    with pytest.raises(ValueError, match="too deep"):
+        scan(tmp_path / "set")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_does_not_block_the_look(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    write_strip(tmp_path / "1.png", moving_bar(5))
+    assert len(scan(tmp_path).entries) == 2
+
+
+def test_strip_frames():
+    assert strip_frames(64 * 32, 64) == 32
+    assert strip_frames(64, 64 * 4) == 4
+    assert strip_frames(64 * 3, 64) is None
+    assert strip_frames(64 * 5 + 1, 64) is None
+
+
+def test_natural_order():
+    names = ["f10", "f9", "F1", "f09", "10", "9"]
+    assert sorted(names, key=natural) == ["9", "10", "F1", "f09", "f9", "f10"]
+    assert natural("x²1") == (("x²", 1, ""), "x²1")  # a digit to str.isdigit, but no number

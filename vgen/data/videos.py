@@ -1,0 +1,212 @@
+"""A folder of videos, as it lies there."""
+
+import hashlib
+import json
+import logging
+import os
+from functools import cached_property, partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from vgen.data.decode import decode, probe
+from vgen.data.layout import Entry, Layout, scan
+from vgen.data.packed import VERSION, Job, Pack, Packed, open_pack, write_pack
+from vgen.data.resize import Resize, to_square
+from vgen.data.source import Skipped
+
+log = logging.getLogger(__name__)
+
+LISTED = 20  # skipped videos that get a line of their own in the log
+PROBED = 64  # videos whose headers tell how much space the set will take
+
+
+class Videos:
+    """Video files, folders of frame images or strip images, decoded once and read from a memory map.
+
+    What is a video and what is a class is found by looking: see `vgen.data.layout.scan`. `prepare` decodes
+    every video (`vgen.data.decode`), resizes it (`vgen.data.resize`) and packs it into the cache; another run
+    finds it there unless a file, or an argument that changes pixels, has changed. A video that cannot be read
+    whole, or is too short, is skipped and listed, in the log and in `skipped`.
+
+    Args:
+        path: folder of the videos.
+        size: frame height and width in pixels.
+        channels: 3, or 1 for grey.
+        resize: "crop" brings the short side to `size` and cuts out the centre; "squash" brings both there.
+        strict: raise where a video would be skipped.
+        cache: folder for the packed videos; default `$VGEN_CACHE`, else ~/.cache/vgen/clips.
+        min_frames: shorter videos are skipped; may be set until `prepare`.
+
+    Raises:
+        FileNotFoundError: no such folder (on first use).
+        ValueError: an argument out of range; on first use, a layout that is not understood; in `prepare` and
+            `setup`, no video left, or one skipped under `strict`.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        size: int,
+        channels: int = 3,
+        resize: Resize = "crop",
+        strict: bool = False,
+        cache: str | None = None,
+        min_frames: int = 1,
+    ):
+        if size < 1:
+            raise ValueError(f"data.size is {size}: it must be at least 1")
+        if channels not in (1, 3):
+            raise ValueError(f"data.channels is {channels}: choose 1 (grey) or 3 (RGB)")
+        if resize not in ("crop", "squash"):
+            raise ValueError(f"data.resize is {resize!r}: choose crop or squash")
+        self.path = Path(path).expanduser().absolute()
+        self.size = size
+        self.channels = channels
+        self.resize: Resize = resize
+        self.strict = strict
+        self.cache = (
+            Path(cache or os.environ.get("VGEN_CACHE") or "~/.cache/vgen/clips").expanduser().absolute()
+        )
+        self.min_frames = min_frames
+        self.name = self.path.name
+        self.skipped: list[Skipped] = []
+        self._pack: Pack | None = None
+        self._kept: list[Packed] | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        return scan(self.path)
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.layout.classes)
+
+    def describe(self) -> str:
+        """What was found, in one line: "56 strip images in 4 classes"."""
+        return self.layout.describe()
+
+    def prepare(self) -> None:
+        pack = open_pack(self._folder, self._key)
+        if pack is None:
+            log.info("%s: decoding %s into %s", self.path, self.describe(), self._folder)
+            jobs = [self._job(entry) for entry in self.layout.entries]
+            frame = (self.size, self.size, self.channels)
+            pack = write_pack(self._folder, self._key, jobs, frame=frame, estimate=self._estimate())
+        self._adopt(pack)
+        for skipped in self.skipped[:LISTED]:
+            log.warning("skipped %s: %s", skipped.path, skipped.reason)
+        if len(self.skipped) > LISTED:
+            log.warning("skipped %d more videos of %s", len(self.skipped) - LISTED, self.path)
+
+    def setup(self) -> None:
+        pack = open_pack(self._folder, self._key)
+        if pack is None:
+            raise ValueError(
+                f"{self.path} has changed or was not prepared: no packed videos in {self._folder}"
+            )
+        self._adopt(pack)
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    def length(self, i: int) -> int:
+        return self._videos[i].frames
+
+    def label(self, i: int) -> int | None:
+        return self._videos[i].label
+
+    def read(self, i: int, indices: np.ndarray) -> np.ndarray:
+        video, indices = self._videos[i], np.asarray(indices)
+        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
+            raise IndexError(
+                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
+            )
+        return self._open().frames[video.start + indices]
+
+    @property
+    def fps(self) -> float | None:
+        rates = [video.fps for video in self._videos if video.fps is not None]
+        return median(rates) if rates else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        videos = [(video.hash, video.frames, video.label) for video in self._videos]
+        facts = json.dumps([self.size, self.channels, self.resize, self.classes, videos])
+        return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
+
+    def _adopt(self, pack: Pack) -> None:
+        self._pack = pack
+        self._kept = [video for video in pack.videos if video.frames >= self.min_frames]
+        self.__dict__.pop("fingerprint", None)
+        short = [
+            Skipped(video.name, f"{video.frames} frames, {self.min_frames} needed")
+            for video in pack.videos
+            if video.frames < self.min_frames
+        ]
+        self.skipped = [*self.layout.refused, *pack.skipped, *short]
+        if not self._videos or (self.strict and self.skipped):
+            first, more = self.skipped[0], len(self.skipped) - 1
+            others = f" (and {more} more)" if more else ""
+            what = "data.strict" if self._videos else f"data.path: no usable video in {self.path}"
+            raise ValueError(f"{what}: {first.path}: {first.reason}{others}")
+
+    @property
+    def _videos(self) -> list[Packed]:
+        if self._kept is None:
+            raise RuntimeError(f"{self.path}: prepare() and setup() come first")
+        return self._kept
+
+    def _open(self) -> Pack:
+        if self._pack is None:  # in a spawned worker, where the map did not come along
+            self._pack = open_pack(self._folder, self._key)
+            if self._pack is None:
+                raise RuntimeError(f"the packed videos in {self._folder} are gone")
+        return self._pack
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_pack": None}
+
+    @property
+    def _folder(self) -> Path:
+        return self.cache / f"{self.name}-{self.size}-{self._key}"
+
+    @cached_property
+    def _key(self) -> str:
+        """Hash of everything that the packed pixels follow from."""
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(json.dumps([VERSION, self.size, self.channels, self.resize]).encode())
+        for entry in self.layout.entries:
+            for file in entry.files:
+                path = self.path / file
+                try:
+                    facts = path.stat()
+                    stamp = [file, facts.st_size, facts.st_mtime_ns, os.access(path, os.R_OK)]
+                except OSError as error:
+                    stamp = [file, error.errno]
+                digest.update(json.dumps([entry.kind, entry.label, stamp]).encode())
+        return digest.hexdigest()
+
+    def _job(self, entry: Entry) -> Job:
+        fit = partial(to_square, size=self.size, channels=self.channels, resize=self.resize)
+        return Job(
+            name=entry.name,
+            label=entry.label,
+            fps=lambda: probe(self.path, entry).fps,
+            frames=lambda: map(fit, decode(self.path, entry)),
+        )
+
+    def _estimate(self) -> int:
+        """Bytes that the packed frames will take, from the headers of a sample of the videos."""
+        entries = self.layout.entries
+        sample = entries[:: max(1, -(-len(entries) // PROBED))]
+        counts = []
+        for entry in sample:
+            try:
+                counts.append(probe(self.path, entry).frames or 0)
+            except Exception:  # decoding will say what is wrong with it
+                continue
+        typical = median(counts) if counts else 0  # a damaged header may declare anything
+        return round(typical * len(entries) * self.size**2 * self.channels)
