@@ -1,0 +1,152 @@
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from vgen.report import write_report
+from vgen.report.compare import make_rows
+from vgen.report.runs import read_runs
+from vgen.report.videos import choose_videos
+
+VOID = {"meta", "br", "img", "link", "input"}
+
+
+class Checker(HTMLParser):
+    """Collects what is wrong with the nesting, every reference and all text."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong, self.references, self.tags, self.text = [], [], [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.references += [
+            value for key, value in attrs if key in ("src", "href", "srcset", "data", "poster")
+        ]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def check(html):
+    checker = Checker()
+    checker.feed(html)
+    checker.close()
+    return checker
+
+
+NASTY = "<script>alert(1)</script> & 50%_\"'"
+
+
+@pytest.fixture
+def nasty(make_run, tmp_path):
+    for n, method in enumerate((NASTY, "b")):
+        make_run(
+            f"x<b>&_{n}%",
+            config={"seed": 0, "method": method, "note": NASTY},
+            csv=f'kclips,loss/d,"loss/{NASTY.replace(chr(34), "")}",fvd/x\n1,1,2,3\n2,2,3,4\n',
+            metrics={"fvd/x": 1.0 + n, "kvd/<i>": 2.0},
+            stamp="<u>&",
+            warnings=[NASTY],
+            provenance={"command": NASTY, "failed": NASTY},
+            video=True,
+        )
+    make_run("broken<b>", config={"seed": 0}, csv="")
+    return write_report(tmp_path / "runs", tmp_path / "out", title=NASTY)
+
+
+def test_page_is_well_formed_escaped_and_needs_nothing_else(nasty):
+    html = nasty.html.read_text()
+    page = check(html)
+    assert page.wrong == []
+    assert page.open == []
+    assert page.tags.count("script") == 1  # the one of the play button
+    assert not {"b", "i", "u", "link", "img"} & set(page.tags)
+    for text in (NASTY, "x<b>&_1%", "broken<b>", "kvd/<i>", "<u>&", "metrics.csv is empty"):
+        assert text in page.text
+    assert page.tags.count("video") == 2
+    assert all(ref.startswith(("data:video/mp4;base64,", "#")) for ref in page.references)
+    assert "http://" not in html
+    assert "https://" not in html
+    assert not re.search(r"url\((?!#)|@import", html)
+
+
+def test_videos_are_embedded_whole(nasty, tmp_path):
+    data = re.findall(r"base64,([^\"]+)", nasty.html.read_text())
+    file = next((tmp_path / "runs").rglob("samples/*.mp4"))
+    assert base64.b64decode(data[0]) == file.read_bytes()
+
+
+def test_all_files_are_written_and_agree(nasty):
+    assert {path.name for path in (nasty.html, nasty.markdown, nasty.csv, nasty.latex)} == {
+        "report.html",
+        "table.md",
+        "table.csv",
+        "table.tex",
+    }
+    assert "broken&lt;b&gt;: metrics.csv is empty: the run ended before its first log (left out)" in (
+        nasty.markdown.read_text()
+    )
+    assert nasty.csv.read_text().startswith("row,metric,protocol,")
+    assert all(
+        line.startswith("%") for line in nasty.latex.read_text().split("\\begin{tabular}")[0].splitlines()
+    )
+
+
+def test_small_budget_embeds_one_video_of_every_row_first(make_run, tmp_path):
+    for method in "ab":
+        for seed in (0, 1):
+            make_run(f"{method}/{seed}", config={"seed": seed, "method": method}, video=True)
+    make_run("c/0", config={"seed": 0, "method": "c"})
+    empty = tmp_path / "runs" / "c" / "0" / "samples" / "000001.000.mp4"
+    empty.parent.mkdir()
+    empty.touch()
+    rows, _ = make_rows(read_runs([tmp_path / "runs"])[0])
+    cost = max(len(video.data) for videos in choose_videos(rows) for video in videos)
+    walls = choose_videos(rows, budget=2 * cost)
+    assert [[bool(video.data) for video in videos] for videos in walls] == [
+        [True, False],
+        [True, False],
+        [False],
+    ]
+    assert "not embedded" in walls[0][1].reason
+    assert walls[2][0].reason == "000001.000.mp4 is empty"
+    assert walls[0][0].caption == "seed 0, 0.2 kclips"
+
+
+def test_latest_sample_is_the_one_shown(make_run, tmp_path):
+    path = make_run("a", config={"seed": 0}, video=True)
+    (path / "samples" / "000010.000.mp4").write_bytes(b"later")
+    rows, _ = make_rows(read_runs([path])[0])
+    assert base64.b64decode(choose_videos(rows)[0][0].data) == b"later"
+
+
+def test_only_broken_runs_still_make_a_report(make_run, tmp_path):
+    make_run("a", config={"seed": 0}, csv="")
+    paths = write_report([tmp_path / "runs"], tmp_path / "out")
+    page = check(paths.html.read_text())
+    assert page.wrong == []
+    assert "No run can be shown" in page.text
+    assert "metrics.csv is empty" in page.text
+
+
+def test_unequal_runs_are_cautioned(make_run, tmp_path):
+    for seed, end in enumerate((2, 3)):
+        git = {"commit": str(seed) * 40, "diff": "x" * seed}
+        make_run(str(seed), config={"seed": seed}, csv=f"kclips,loss/d\n{end},1\n", provenance={"git": git})
+    text = write_report(tmp_path / "runs", tmp_path / "out").markdown.read_text()
+    assert "trained for different lengths" in text
+    assert "0000000000 (1 run), 1111111111+changes (1 run)" in text
+    assert "2\N{EN DASH}3" in text

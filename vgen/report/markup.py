@@ -1,0 +1,97 @@
+"""Sheets as Markdown and LaTeX text, with everything that users can name escaped."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from vgen.report.table import Cell, Sheet
+
+_LATEX = {
+    "\\": r"$\backslash$", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "~": r"\~{}", "^": r"\^{}", "<": r"$<$", ">": r"$>$", "|": r"$|$",
+    "[": "{[}", "]": "{]}", "*": "{*}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "\N{EN DASH}": "--", "…": r"\dots{}", "\N{MINUS SIGN}": "$-$", "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\n": " ", "\t": " ",
+}  # fmt: skip
+# What the kernel's OT1 fonts can put on a letter.
+_ACCENTS = set("\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327")
+
+
+def escape_markdown(text: str) -> str:
+    """`text` so that Markdown shows it as it is, inside a table too."""
+    text = re.sub(r"([\\`*_\[\]|~$#])", r"\\\1", " ".join(text.split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def escape_latex(text: str) -> str:
+    """`text` so that pdfLaTeX prints it without further packages; what it lacks prints as its code point."""
+    return "".join(
+        _LATEX.get(letter) or _latex_letter(letter) for letter in unicodedata.normalize("NFC", text)
+    )
+
+
+def markdown_table(sheet: Sheet) -> str:
+    """A GitHub table; the protocol's stamp is the second line of a heading."""
+    heads = [""]
+    for heading in sheet.headings:
+        stamp = f"<br>{escape_markdown(heading.stamp)}" if heading.stamp else ""
+        heads.append(f"{escape_markdown(heading.name)} {heading.arrow}".rstrip() + stamp)
+    lines = [heads, [":---", *["---:"] * len(sheet.headings)]]
+    for name, cells in zip(sheet.names, sheet.cells, strict=True):
+        lines.append([escape_markdown(name), *(_bold(cell, escape_markdown, "**{}**") for cell in cells)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def markdown_document(title: str, sheet: Sheet, notes: Sequence[str]) -> str:
+    body = "".join(f"- {escape_markdown(note)}\n" for note in notes)
+    return f"# {escape_markdown(title)}\n\n{markdown_table(sheet)}\n{body}"
+
+
+def latex_table(sheet: Sheet, notes: Sequence[str] = ()) -> str:
+    """A tabular for a document that loads booktabs; marks in the headings refer to the stamps below it.
+
+    Notes (what runs are missing ...) become comments.
+    """
+    stamps = list(dict.fromkeys(heading.stamp for heading in sheet.headings if heading.stamp))
+    heads = [""]
+    for heading in sheet.headings:
+        mark = f"$^{{{_mark(stamps.index(heading.stamp))}}}$" if heading.stamp else ""
+        heads.append(f"{escape_latex(heading.name)} {escape_latex(heading.arrow)}".rstrip() + mark)
+    lines = [f"% {' '.join(note.split())}" for note in notes]
+    lines += [
+        rf"\begin{{tabular}}{{l{'r' * len(sheet.headings)}}}",
+        r"\toprule",
+        _latex_line(heads),
+        r"\midrule",
+    ]
+    for name, cells in zip(sheet.names, sheet.cells, strict=True):
+        lines.append(
+            _latex_line([escape_latex(name), *(_bold(c, escape_latex, r"\textbf{{{}}}") for c in cells)])
+        )
+    lines.append(r"\bottomrule")
+    for i, stamp in enumerate(stamps):
+        span = rf"\multicolumn{{{len(heads)}}}{{l}}"
+        lines.append(rf"{span}{{\footnotesize $^{{{_mark(i)}}}$ {escape_latex(stamp)}}} \\")
+    return "\n".join([*lines, r"\end{tabular}"]) + "\n"
+
+
+def _bold(cell: Cell, escape: Callable[[str], str], pattern: str) -> str:
+    text = escape(cell.text)
+    return pattern.format(text) if cell.best else text
+
+
+def _latex_line(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _mark(i: int) -> str:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return letters[i % 26] * (i // 26 + 1)
+
+
+def _latex_letter(letter: str) -> str:
+    parts = unicodedata.normalize("NFD", letter)
+    plain = letter.isascii() and letter.isprintable()
+    # LaTeX declares the accented letters of Latin-1 and Latin Extended-A only.
+    accented = letter < "\u0180" and len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS
+    return letter if plain or accented else rf"\texttt{{U+{ord(letter):04X}}}"

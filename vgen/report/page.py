@@ -1,0 +1,112 @@
+"""One HTML file that holds the whole report and needs nothing else."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from vgen.report.compare import Row
+from vgen.report.figure import Panel, colour, curve_panels, marker
+from vgen.report.runs import Problem, Run
+from vgen.report.table import Sheet
+from vgen.report.videos import BUDGET, choose_videos
+
+_SYMBOLS = {"": "", "o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page says; `notes` explain the table, `cautions` are what its reader must know."""
+
+    title: str
+    made: datetime
+    rows: Sequence[Row]
+    sheet: Sheet
+    notes: Sequence[str]
+    cautions: Sequence[str]
+    problems: Sequence[Problem]
+
+
+def render_page(report: Report, *, budget: int = BUDGET) -> str:
+    """The page; `budget` is the most bytes of video to embed."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((files("vgen.report") / "page.html.jinja").read_text(encoding="utf-8"))
+    main, other = curve_panels(report.rows)
+    walls = choose_videos(report.rows, budget)
+    videos = [video for wall in walls for video in wall]
+    return template.render(
+        title=report.title,
+        made=report.made.strftime("%Y-%m-%d %H:%M"),
+        run_count=sum(len(row.runs) for row in report.rows),
+        rows=[
+            {
+                "name": row.name,
+                "colour": colour(i),
+                "symbol": _SYMBOLS[marker(i)],
+                "cells": cells,
+                "videos": wall,
+                "runs": [_details(run) for run in row.runs],
+                "differences": row.differences,
+            }
+            for i, (row, cells, wall) in enumerate(zip(report.rows, report.sheet.cells, walls, strict=True))
+        ],
+        headings=report.sheet.headings,
+        notes=report.notes,
+        cautions=report.cautions,
+        problems=report.problems,
+        panels=[_panel(panel) for panel in main],
+        other_panels=[_panel(panel) for panel in other],
+        has_videos=any(video.data for video in videos),
+        videos_left_out=sum(not video.data for video in videos),
+        video_count=len(videos),
+        budget=f"{budget / 1e6:g} MB",
+    )
+
+
+def _panel(panel: Panel) -> dict[str, Any]:
+    # The SVG is ours: matplotlib escapes the text in it, `figure` the title.
+    return {"title": panel.title, "svg": Markup(panel.svg), "note": panel.note}
+
+
+def _details(run: Run) -> dict[str, Any]:
+    evaluation = {key: run.evaluation[key] for key in ("protocol", "real", "fake") if key in run.evaluation}
+    facts = {
+        "folder": str(run.path),
+        "seed": run.seed,
+        "kclips": None if run.kclips is None else f"{run.kclips:g}",
+        "command": run.provenance.get("command"),
+        "code": run.code,
+        "started": run.provenance.get("started"),
+        "finished": run.provenance.get("finished"),
+    }
+    return {
+        "name": run.name,
+        "facts": {key: str(value) for key, value in facts.items() if value not in (None, "")},
+        "warnings": run.warnings,
+        "config": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
+        "protocol": _pretty(evaluation),
+        "provenance": _pretty(run.provenance),
+    }
+
+
+def _pretty(content: Any, longest: int = 4000) -> str:
+    """Indented JSON whose long strings (a git diff) are cut."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: cut(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [cut(inner) for inner in value]
+        if isinstance(value, str) and len(value) > longest:
+            return f"{value[:longest]} … ({len(value) - longest} more characters in the file)"
+        return value
+
+    return json.dumps(cut(content), indent=2, ensure_ascii=False, default=str) if content else ""

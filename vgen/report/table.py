@@ -1,0 +1,196 @@
+"""Rows -> statistics (one line per row and measure) -> the sheet of formatted cells that is printed."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from vgen.report.compare import Row
+from vgen.report.scores import DURING_TRAINING, Measure, Score
+
+SPEED = "speed/clips_per_s"
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Of one column: `stamp` says under which protocol its numbers were measured, "" for other columns."""
+
+    name: str
+    arrow: str = ""
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What all printed tables show: a name and one cell per heading for each row."""
+
+    headings: list[Heading]
+    names: list[str]
+    cells: list[list[Cell]]
+
+
+def measures_of(rows: Sequence[Row]) -> list[Measure]:
+    """Every distinct measure: those of one metric side by side, evaluations before numbers from training."""
+    found = dict.fromkeys(measure for row in rows for run in row.runs for measure in run.scores)
+    metrics = list(dict.fromkeys(measure.metric for measure in found))
+    return sorted(found, key=lambda m: (metrics.index(m.metric), m.stamp == DURING_TRAINING))
+
+
+def score_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """One line per row and measure that has a number; this is table.csv.
+
+    Columns: row, metric, protocol, stamp, real, higher_is_better, n, mean, std (over seeds, divisor n - 1;
+    empty for one seed), standard_error (of a single seed's estimate), best, kclips, clips_per_s, seeds,
+    values, runs (the last three joined by ";", in the same order).
+    """
+    lines = []
+    for measure in measures_of(rows):
+        column = []
+        for row in rows:
+            scored = [(run, run.scores[measure]) for run in row.runs if measure in run.scores]
+            if not scored:
+                continue
+            values = pd.Series([score.value for _, score in scored], dtype=float)
+            single = len(scored) == 1
+            column.append(
+                {
+                    "row": row.name,
+                    "metric": measure.metric,
+                    "protocol": measure.protocol,
+                    "stamp": measure.stamp,
+                    "real": measure.real,
+                    "higher_is_better": None,
+                    "n": len(scored),
+                    "mean": values.mean(),
+                    "std": math.nan if single else values.std(ddof=1),
+                    "standard_error": scored[0][1].standard_error if single else None,
+                    "best": False,
+                    "kclips": max(row.kclips, default=None),
+                    "clips_per_s": clips_per_second(row),
+                    "seeds": ";".join(str(run.seed) for run, _ in scored),
+                    "values": ";".join(repr(score.value) for _, score in scored),
+                    "runs": ";".join(run.name for run, _ in scored),
+                }
+            )
+        _mark_best(column, direction(rows, measure))
+        lines += column
+    columns = (
+        "row metric protocol stamp real higher_is_better n mean std standard_error best kclips clips_per_s "
+        "seeds values runs"
+    )
+    return pd.DataFrame(lines, columns=pd.Index(columns.split()))
+
+
+def direction(rows: Sequence[Row], measure: Measure) -> bool | None:
+    """Whether higher is better; None if the runs do not say or contradict each other."""
+    scores: list[Score] = [run.scores[measure] for row in rows for run in row.runs if measure in run.scores]
+    said = {score.higher_is_better for score in scores}
+    return said.pop() if len(said) == 1 else None
+
+
+def clips_per_second(row: Row) -> float | None:
+    """Median over everything its runs logged."""
+    logged = [run.curves[SPEED].dropna() for run in row.runs if SPEED in run.curves.columns]
+    speeds = [float(speed) for series in logged for speed in series]
+    return statistics.median(speeds) if speeds else None
+
+
+def decimals(values: Sequence[float], spreads: Sequence[float]) -> int:
+    """Digits after the point: two digits of the typical spread; without any, four of the largest value."""
+    positive = sorted(spread for spread in spreads if spread > 0)
+    if positive:
+        digits = 1 - math.floor(math.log10(positive[len(positive) // 2]))
+    else:
+        largest = max((abs(value) for value in values), default=0.0)
+        digits = 3 - math.floor(math.log10(largest)) if largest > 0 else 1
+    return min(max(digits, 0), 8)
+
+
+def make_sheet(rows: Sequence[Row], scores: pd.DataFrame) -> Sheet:
+    """The printed table of `score_table(rows)`: n, one column per measure, kclips and clips/s where known."""
+    headings = [Heading("n")]
+    cells = [[Cell(str(len(row.runs)))] for row in rows]
+    measures = measures_of(rows)
+    for measure in measures:
+        column = _column(scores, measure)
+        places = _places(column.to_dict("records"))
+        arrow = {True: "↑", False: "↓", None: ""}[direction(rows, measure)]
+        headings.append(Heading(measure.metric, arrow, _full_stamp(measure, measures)))
+        lines = {line["row"]: line for line in column.to_dict("records")}
+        for row, out in zip(rows, cells, strict=True):
+            line = lines.get(row.name)
+            out.append(
+                Cell(NOTHING)
+                if line is None
+                else Cell(_text(line, places, len(row.runs)), bool(line["best"]))
+            )
+    if any(row.kclips for row in rows):
+        headings.append(Heading("kclips"))
+        for row, out in zip(rows, cells, strict=True):
+            ends = sorted({f"{kclips:.4g}" for kclips in row.kclips}, key=float)
+            out.append(Cell("\N{EN DASH}".join(dict.fromkeys([ends[0], ends[-1]])) if ends else NOTHING))
+    speeds = [clips_per_second(row) for row in rows]
+    if any(speed is not None for speed in speeds):
+        headings.append(Heading("clips/s"))
+        for speed, out in zip(speeds, cells, strict=True):
+            out.append(Cell(NOTHING if speed is None else f"{speed:.3g}" if speed < 100 else f"{speed:.0f}"))
+    return Sheet(headings, [row.name for row in rows], cells)
+
+
+def _column(scores: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    same = scores["metric"] == measure.metric
+    for name in ("protocol", "stamp", "real"):
+        same &= scores[name] == getattr(measure, name)
+    return scores.loc[same]
+
+
+def _mark_best(column: list[dict], higher_is_better: bool | None) -> None:
+    """Mark the best of a column in place; what prints alike ties. One row alone is not best of anything."""
+    for line in column:
+        line["higher_is_better"] = higher_is_better
+    if higher_is_better is None or len(column) < 2:
+        return
+    places = _places(column)
+    pick = max if higher_is_better else min
+    best = round(pick(line["mean"] for line in column), places)
+    for line in column:
+        line["best"] = round(line["mean"], places) == best
+
+
+def _places(column: list[dict]) -> int:
+    spreads = [line["std"] if line["n"] > 1 else line["standard_error"] for line in column]
+    return decimals(
+        [line["mean"] for line in column], [s for s in spreads if s is not None and not math.isnan(s)]
+    )
+
+
+def _text(line: dict, places: int, runs: int) -> str:
+    text = f"{line['mean']:.{places}f}"
+    if line["n"] > 1:
+        text += f" ± {line['std']:.{places}f}"
+    elif line["standard_error"] is not None and not math.isnan(line["standard_error"]):
+        text += f" (se {line['standard_error']:.{places}f})"
+    if line["n"] != runs:
+        text += f" [n={line['n']}]"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _full_stamp(measure: Measure, measures: Sequence[Measure]) -> str:
+    """The stamp, with as much of protocol and data as tells it from the other columns of the metric."""
+    rivals = [other for other in measures if other.metric == measure.metric and other != measure]
+    rivals = [other for other in rivals if other.stamp == measure.stamp]
+    text = measure.stamp
+    if any(other.protocol != measure.protocol for other in rivals):
+        text += f", protocol {measure.protocol}"
+    if any(other.real != measure.real for other in rivals):
+        text += f", real data {measure.real[:12] or 'unknown'}"
+    return text
