@@ -1,0 +1,49 @@
+"""Ranks of one job: environment given and taken back, failures told."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from vgen.launch.processes import other_ranks, process_count
+
+
+def child(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_children_get_their_ranks_and_the_environment_is_restored(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    code = (
+        "import os, pathlib; e = os.environ;"
+        f"(pathlib.Path({str(tmp_path)!r}) / e['LOCAL_RANK']).write_text(e['WORLD_SIZE'] + ' ' + e['MASTER_PORT'])"
+    )
+    with other_ranks(3, child(code)):
+        port = os.environ["MASTER_PORT"]
+        assert os.environ["LOCAL_RANK"] == "0"
+    assert {f.name: f.read_text() for f in tmp_path.iterdir()} == {"1": f"3 {port}", "2": f"3 {port}"}
+    assert dict(os.environ) == before
+
+
+def test_a_failing_rank_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="rank 1 failed"), other_ranks(2, child("raise SystemExit(3)")):
+        pass
+    assert "LOCAL_RANK" not in os.environ
+
+
+def test_children_end_with_a_failing_parent() -> None:
+    with pytest.raises(KeyError), other_ranks(2, child("import time; time.sleep(600)")):
+        raise KeyError
+
+
+def test_one_process_starts_nothing() -> None:
+    with other_ranks(1, ["no such program"]):
+        assert "LOCAL_RANK" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("devices", "count"), [(1, 1), (4, 4), ("2", 2), ("0,3,5", 3), ([0, 1], 2), ("auto", 1), (-1, 1)]
+)
+def test_device_counts_on_a_cpu(devices: int | str | list[int], count: int) -> None:
+    assert process_count("cpu", devices) == count

@@ -1,0 +1,72 @@
+"""What each player minimises: the adversarial loss summed over heads, plus the regularisers that are due."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from vgen.clip import Judgement, Loss, Player, Regularizer, Step
+
+Terms = dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """Sums the adversarial loss over heads and adds regularisers.
+
+    Args:
+        loss: the adversarial loss.
+        regularizers: name -> term; each has its player, weight and interval.
+        head_weights: head name -> weight of its adversarial loss; 1 where not named.
+    """
+
+    def __init__(
+        self,
+        *,
+        loss: Loss,
+        regularizers: Mapping[str, Regularizer] | None = None,
+        head_weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.loss = loss
+        self.regularizers = dict(regularizers or {})
+        self.head_weights = dict(head_weights or {})
+        # Terms with state of their own (moving averages) keep it in the checkpoint.
+        self.stateful = nn.ModuleDict(
+            {k: r for k, r in self.regularizers.items() if isinstance(r, nn.Module)}
+        )
+        for name, term in self.regularizers.items():
+            if term.interval < 1:
+                raise ValueError(f"regularizer.{name}.interval={term.interval}: must be at least 1")
+
+    def due(self, player: Player, iteration: int) -> dict[str, Regularizer]:
+        """The regularisers of `player` that count at this iteration."""
+        return {
+            name: term
+            for name, term in self.regularizers.items()
+            if term.player == player and term.weight != 0 and iteration % term.interval == 0
+        }
+
+    def adversarial(self, player: Player, on_real: Judgement, on_fake: Judgement) -> Terms:
+        """One weighted term per head.
+
+        Raises ValueError if `head_weights` names a head that the discriminator does not have.
+        """
+        unknown = self.head_weights.keys() - on_fake.logits.keys()
+        if unknown:
+            heads = ", ".join(sorted(on_fake.logits))
+            raise ValueError(f"training.head_weights.{min(unknown)}: the discriminator has heads {heads}")
+        compute = self.loss.discriminator if player == "discriminator" else self.loss.generator
+        return {
+            head: self.head_weights.get(head, 1.0)
+            * compute(_full(on_real.logits[head]), _full(on_fake.logits[head]))
+            for head in on_fake.logits
+        }
+
+    def regularization(self, due: Mapping[str, Regularizer], step: Step) -> Terms:
+        """The due terms, each times its weight and its interval (a lazy term stands for `interval` steps)."""
+        return {name: term.weight * term.interval * term(step) for name, term in due.items()}
+
+
+def _full(logits: Tensor) -> Tensor:
+    """At least float32: a loss of half-precision logits loses digits where it matters."""
+    return logits if logits.dtype == torch.float64 else logits.float()

@@ -1,0 +1,45 @@
+"""Clips from a trained generator, the same for every batch size, device count and order of calls."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from vgen import rng
+from vgen.clip import Latent, to_pixels
+
+
+def latent_rows(generator: nn.Module, indices: range, times: Tensor, seed: int) -> Latent:
+    """The latents of clips number `indices`; clip i depends on (seed, i) alone."""
+    rows = [
+        generator.sample_latent(1, times[:1], rng.generator(seed, "sample", index))  # type: ignore[operator]
+        for index in indices
+    ]
+    return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+
+
+@torch.no_grad()
+def generate_clips(
+    generator: nn.Module, *, count: int, times: Tensor, labels: Tensor | None, seed: int, batch: int = 16
+) -> Iterator[Tensor]:
+    """Generate `count` clips in evaluation mode, `batch` at a time.
+
+    Args:
+        generator: on the device it is to run on.
+        times: (T,) in frames.
+        labels: (count,) class indices, or None for an unconditional generator.
+
+    Yields uint8 (b, T, H, W, C) on the CPU.
+    """
+    device = next(generator.parameters()).device
+    was_training = generator.training
+    generator.eval()
+    try:
+        for start in range(0, count, batch):
+            indices = range(start, min(start + batch, count))
+            rows = times.expand(len(indices), -1)
+            latent = {k: v.to(device) for k, v in latent_rows(generator, indices, rows, seed).items()}
+            label = None if labels is None else labels[indices.start : indices.stop].to(device)
+            yield to_pixels(generator(latent, rows.to(device), label)).cpu()
+    finally:
+        generator.train(was_training)

@@ -1,0 +1,359 @@
+"""VideoGAN: the LightningModule that trains any generator against any discriminator.
+
+It knows the contracts of `vgen.clip` and never a concrete network. One `training_step` is one generator update:
+`d_steps` updates of the discriminator on fresh real clips, then one of the generator. The unit of time is the
+clip: `clips_seen` counts the real clips shown to the discriminator over all processes.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from vgen import rng
+from vgen.clip import Augment, Clip, Judgement, Latent, Loss, Regularizer, Step, from_pixels
+from vgen.training.clock import count_only
+from vgen.training.ema import GeneratorAverage, ema_decay
+from vgen.training.memory import to_channels_last, video_layout
+from vgen.training.objective import Objective
+from vgen.training.scalars import NonFiniteLoss, ScalarAverages
+
+OptimizerFactory = Callable[..., Optimizer]
+
+
+class VideoGAN(LightningModule):
+    """Adversarial training of a video generator.
+
+    Args:
+        generator, discriminator, loss, regularizers, augment: the parts (contracts in `vgen.clip`).
+        generator_optimizer, discriminator_optimizer: called with the parameters.
+        batch: real clips per discriminator update, over all processes and accumulated parts.
+        d_steps: discriminator updates per generator update.
+        accumulate: parts in which each process works through its share of a batch (saves memory).
+        channels_last: lay out convolution weights and clips channels-last, which is faster nearly everywhere.
+        clip_norm: largest gradient norm of each player, or None.
+        ema_half_life: half-life of the averaged generator in thousand clips.
+        ema_ramp_up: its half-life is at most this fraction of the clips seen so far; None to switch off.
+        head_weights: head name -> weight of its adversarial loss.
+        log_every: iterations between two logging events.
+        seed: of latents, in-network noise and augmentation.
+        config: plain dictionary kept in every checkpoint, so that a checkpoint alone can be sampled.
+    """
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: Loss,
+        augment: Augment,
+        generator_optimizer: OptimizerFactory,
+        discriminator_optimizer: OptimizerFactory,
+        batch: int,
+        regularizers: Mapping[str, Regularizer] | None = None,
+        d_steps: int = 1,
+        accumulate: int = 1,
+        channels_last: bool = True,
+        clip_norm: float | None = None,
+        ema_half_life: float = 10.0,
+        ema_ramp_up: float | None = 0.05,
+        head_weights: dict[str, float] | None = None,
+        log_every: int = 50,
+        seed: int = 0,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in {"batch": batch, "d_steps": d_steps, "accumulate": accumulate}.items():
+            if value < 1:
+                raise ValueError(f"{name}={value}: must be at least 1")
+        self.automatic_optimization = False
+        self.channels_last = channels_last
+        if channels_last:
+            to_channels_last(generator)
+            to_channels_last(discriminator)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.generator_average = GeneratorAverage(generator)
+        self.objective = Objective(loss=loss, regularizers=regularizers, head_weights=head_weights)
+        self.augment = augment
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+        self.batch, self.d_steps, self.accumulate = batch, d_steps, accumulate
+        self.clip_norm = clip_norm
+        self.ema_half_life, self.ema_ramp_up = ema_half_life, ema_ramp_up
+        self.log_every = log_every
+        self.seed = seed
+        self.config = config or {}
+        self.iteration = 0
+        self.scalars = ScalarAverages()
+
+    @property
+    def clips_per_step(self) -> int:
+        """Real clips shown to the discriminator in one iteration, over all processes."""
+        return self.batch * self.d_steps
+
+    @property
+    def clips_seen(self) -> int:
+        return self.iteration * self.clips_per_step
+
+    @property
+    def kclips(self) -> float:
+        return self.clips_seen / 1000
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        return [
+            self._optimizer(self.generator_optimizer, self.generator),
+            self._optimizer(self.discriminator_optimizer, self.discriminator),
+        ]
+
+    def _optimizer(self, factory: OptimizerFactory, module: nn.Module) -> Optimizer:
+        parameters = [p for p in module.parameters() if p.requires_grad]
+        # A fused optimizer unscales fp16 gradients inside its step, which is too late to clip them.
+        fused = getattr(factory, "keywords", {}).get("fused")
+        if fused and self.clip_norm is not None and self.trainer.precision == "16-mixed":
+            return factory(parameters, fused=False)
+        return factory(parameters)
+
+    def setup(self, stage: str) -> None:
+        parts = self.trainer.world_size * self.accumulate
+        if self.batch % parts:
+            raise ValueError(
+                f"batch={self.batch} cannot be divided over {self.trainer.world_size} processes x "
+                f"training.accumulate={self.accumulate}; choose a multiple of {parts}"
+            )
+
+    # One iteration
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        optimizer_g, optimizer_d = self.optimizers()  # type: ignore[misc]
+        count_only(optimizer_g, self)
+        # Noise inside networks (instance noise, dropout) comes from torch's global generators.
+        torch.manual_seed(rng.derive(self.seed, "network", self.iteration, self.global_rank))
+        video = video_layout(from_pixels(batch["pixels"]).to(self.dtype), self.channels_last)
+        real = Clip(video, batch["times"], batch.get("label"))
+        rounds = [_rows(part, self.accumulate) for part in _rows(real, self.d_steps)]
+        on_real: list[Judgement] = []
+        for index, parts in enumerate(rounds):
+            on_real = self._update_discriminator(optimizer_d, parts, index)
+        self._update_generator(optimizer_g, rounds[-1], on_real)
+        self.iteration += 1
+        self.generator_average.update(
+            self.generator,
+            ema_decay(
+                clips_seen=self.clips_seen,
+                clips_per_step=self.clips_per_step,
+                half_life=self.ema_half_life * 1000,
+                ramp_up=self.ema_ramp_up,
+            ),
+        )
+        # On the CPU reading a scalar costs nothing; elsewhere it would stall the device at every step.
+        if self.device.type == "cpu" or self.iteration % self.log_every == 0:
+            self.check_finite()
+        if self.iteration % self.log_every == 0:
+            self.log_everywhere(self.scalars.flush())
+
+    def _update_discriminator(self, optimizer: Any, parts: list[Clip], index: int) -> list[Judgement]:
+        due = self.objective.due("discriminator", self.iteration * self.d_steps + index)
+        differentiated = frozenset().union(*(term.differentiates for term in due.values()))
+        judged: list[Judgement] = []
+        optimizer.zero_grad()
+        for number, real in enumerate(parts):
+            with self._streams("discriminator", index, number) as stream:
+                with torch.no_grad():
+                    latent = self._latent(real, stream)
+                    fake = self._generate(latent, real)["video"].to(self.dtype)
+                real.video.requires_grad_("real" in differentiated)
+                fake.requires_grad_("fake" in differentiated)
+                fakes = real.with_video(fake)
+                # The passes that a penalty differentiates run in float32, and are shared with the loss.
+                with self._island("real" in differentiated):
+                    on_real = self._judge(real)
+                with self._island("fake" in differentiated):
+                    on_fake = self._judge(fakes)
+                heads = self.objective.adversarial("discriminator", on_real, on_fake)
+                step = Step(
+                    generator=self.generator,
+                    discriminator=self.discriminator,
+                    judge=self._judge,
+                    real=real,
+                    fake=fakes,
+                    on_real=on_real,
+                    on_fake=on_fake,
+                    latent=latent,
+                )
+                extra = self.objective.regularization(due, step)
+                self._backward("d", heads, extra, len(parts), last=number == len(parts) - 1)
+                real.video.requires_grad_(False)
+            judged.append(_detach(on_real))
+            for head, logits in on_real.logits.items():
+                self._count(
+                    {f"logit/real_{head}": logits.mean(), f"logit/fake_{head}": on_fake.logits[head].mean()}
+                )
+        optimizer.step()
+        adapt = getattr(self.augment, "adapt", None)
+        if adapt is not None:
+            adapt([logits for judgement in judged for logits in judgement.logits.values()])
+        return judged
+
+    def _update_generator(self, optimizer: Any, parts: list[Clip], judged: list[Judgement]) -> None:
+        due = self.objective.due("generator", self.iteration)
+        optimizer.zero_grad()
+        with _frozen(self.discriminator):
+            for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
+                with self._streams("generator", 0, number) as stream:
+                    latent = self._latent(real, stream)
+                    made = self._generate(latent, real)
+                    fakes = real.with_video(made["video"].to(self.dtype))
+                    on_fake = self._judge(fakes)
+                    if self.objective.loss.relativistic:
+                        with torch.no_grad():
+                            on_real = self._judge(real)
+                    heads = self.objective.adversarial("generator", on_real, on_fake)
+                    step = Step(
+                        generator=self.generator,
+                        discriminator=self.discriminator,
+                        judge=self._judge,
+                        real=real,
+                        fake=fakes,
+                        on_real=on_real,
+                        on_fake=on_fake,
+                        latent=latent,
+                        parts={name: part for name, part in made.items() if name != "video"},
+                    )
+                    extra = self.objective.regularization(due, step)
+                    self._backward("g", heads, extra, len(parts), last=number == len(parts) - 1)
+            optimizer.step()
+
+    def _backward(
+        self, player: str, heads: Mapping[str, Tensor], extra: Mapping[str, Tensor], parts: int, last: bool
+    ) -> None:
+        total = sum(extra.values(), sum(heads.values(), torch.zeros((), device=self.device)))
+        self._count(
+            {f"loss/{player}": total}
+            | {f"loss/{player}_{head}": value for head, value in heads.items()}
+            | {f"regularizer/{name}": value for name, value in extra.items()}
+        )
+        with self._no_sync(last):
+            self.manual_backward(total / parts)
+
+    # Parts of an iteration
+
+    def _streams(self, player: str, index: int, part: int) -> AbstractContextManager[rng.BatchStream]:
+        # Every part of every process draws the rows of the whole batch and keeps its own: neither the number of
+        # processes nor accumulation changes what is drawn.
+        generator = rng.generator(self.seed, "batch", player, self.iteration, index)
+        parts = self.accumulate
+        stream = rng.BatchStream(generator, self.global_rank * parts + part, self.trainer.world_size * parts)
+        return rng.use_stream(stream)
+
+    def _latent(self, real: Clip, stream: rng.BatchStream) -> Latent:
+        times = real.times.repeat(stream.world, 1)
+        drawn = self.generator.sample_latent(real.batch * stream.world, times, stream.rng)  # type: ignore[operator]
+        rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
+        return {name: self._place(part[rows]) for name, part in drawn.items()}
+
+    def _place(self, values: Tensor) -> Tensor:
+        return values.to(self.device, self.dtype if values.is_floating_point() else None)
+
+    def _generate(self, latent: Latent, like: Clip) -> dict[str, Tensor]:
+        decompose = getattr(self.generator, "decompose", None)
+        if decompose is not None:
+            return decompose(latent, like.times, like.label)
+        return {"video": self.generator(latent, like.times, like.label)}
+
+    def _judge(self, clip: Clip) -> Judgement:
+        return self.discriminator(self.augment(clip))
+
+    def _island(self, on: bool) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, enabled=False) if on else nullcontext()
+
+    def _no_sync(self, last: bool) -> AbstractContextManager[Any]:
+        # Gradients of accumulated parts are all-reduced once, with the last part.
+        block = getattr(self.trainer.strategy, "block_backward_sync", None)
+        return nullcontext() if last or block is None or self.trainer.world_size == 1 else block()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        # Lightning calls this after fp16 gradients have been unscaled, which is where clipping is right (#9694).
+        if self.clip_norm is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.clip_norm)
+
+    # Scalars
+
+    def _count(self, scalars: Mapping[str, Tensor]) -> None:
+        self.scalars.add(scalars, self.iteration)
+
+    def check_finite(self) -> None:
+        """Raise NonFiniteLoss, naming term, step and last good checkpoint, if a loss has become NaN or inf."""
+        found = self.scalars.first_non_finite()
+        if found is None:
+            return
+        name, iteration = found
+        kclips = iteration * self.clips_per_step / 1000
+        raise NonFiniteLoss(
+            f"{name} became NaN or inf at iteration {iteration} ({kclips:g} kclips); last good checkpoint: "
+            f"{self._last_checkpoint() or 'none yet'}. Lower the learning rate, add regularizer=r1, or set "
+            "training.clip_norm."
+        )
+
+    def _last_checkpoint(self) -> str | None:
+        """The newest checkpoint file of this run's checkpoint callbacks."""
+        callbacks = self.trainer.checkpoint_callbacks if self._trainer is not None else []
+        paths = [
+            getattr(callback, name, "")
+            for callback in callbacks
+            for name in ("last_model_path", "best_model_path")
+        ]
+        return max(
+            (path for path in paths if path and os.path.exists(path)), key=os.path.getmtime, default=None
+        )
+
+    def log_everywhere(self, values: Mapping[str, float]) -> None:
+        """Send scalars to every logger, with thousand clips as the common axis."""
+        row = {"kclips": self.kclips, "iteration": float(self.iteration), **values}
+        for logger in self.loggers:
+            logger.log_metrics(row, step=self.clips_seen)
+        if self._trainer is not None:
+            self.trainer.callback_metrics.update({k: torch.tensor(v) for k, v in values.items()})
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.check_finite()
+        checkpoint["vgen"] = {"iteration": self.iteration, "config": self.config}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.iteration = int(checkpoint["vgen"]["iteration"])
+
+
+def _rows(clip: Clip, parts: int) -> list[Clip]:
+    """The batch in `parts` equal runs of rows."""
+    size = math.ceil(clip.batch / parts)
+    slices = [slice(start, start + size) for start in range(0, clip.batch, size)]
+    return [
+        Clip(clip.video[rows], clip.times[rows], None if clip.label is None else clip.label[rows])
+        for rows in slices
+    ]
+
+
+def _detach(judgement: Judgement) -> Judgement:
+    return Judgement({head: logits.detach() for head, logits in judgement.logits.items()})
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """No weight gradients for `module` inside the block; parameters that were frozen stay so afterwards."""
+    trained = [p for p in module.parameters() if p.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
