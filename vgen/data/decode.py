@@ -39,10 +39,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Probe:
-    """What the headers declare: the number of frames and the frame rate, None where they do not say."""
+    """What the headers declare: number of frames and frame rate, None where they do not say; the short side."""
 
     frames: int | None
     fps: float | None
+    short_side: int
 
 
 def decode(root: Path, entry: Entry) -> Iterator[np.ndarray]:
@@ -80,12 +81,14 @@ def probe(root: Path, entry: Entry) -> Probe:
                 rate = stream.average_rate or stream.guessed_rate
                 seconds = _declared_seconds(container, stream)
                 frames = stream.frames or (round(seconds * rate) if seconds and rate else None)
-                return Probe(frames, float(rate) if rate else None)
+                side = min(stream.codec_context.width, stream.codec_context.height)
+                return Probe(frames, float(rate) if rate else None, side)
         case "frame folder":
-            return Probe(len(entry.files), None)
+            with Image.open(path) as image:
+                return Probe(len(entry.files), None, min(image.size))
         case "strip image":
             with Image.open(path) as image:
-                return Probe(strip_frames(*image.size), None)
+                return Probe(strip_frames(*image.size), None, min(image.size))
 
 
 def _open(path: Path) -> InputContainer:

@@ -1,7 +1,5 @@
 """Real clips for the trainer."""
 
-from functools import cached_property
-
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
@@ -9,6 +7,7 @@ from torch.utils.data import DataLoader
 
 from vgen.clip import Sampler
 from vgen.data.clips import Clips
+from vgen.data.evaluation_clips import draw_labels
 from vgen.data.infinite import InfiniteBatches
 from vgen.data.source import VideoSource
 
@@ -94,13 +93,7 @@ class ClipDataModule(LightningDataModule):
 
     def sample_labels(self, count: int, rng: torch.Generator) -> Tensor | None:
         """`count` labels (count,) int64 of videos drawn at random; None if the videos have no classes."""
-        if not self.source.classes:
-            return None
-        return self._labels[torch.randint(len(self._labels), (count,), generator=rng)]
-
-    @cached_property
-    def _labels(self) -> Tensor:
-        return torch.tensor([self.source.label(i) for i in range(len(self.source))])
+        return draw_labels(self.source, count, rng)
 
     def describe(self) -> dict:
         """What a run's provenance says of its data."""

@@ -88,6 +88,15 @@ class Videos:
         """What was found, in one line: "56 strip images in 4 classes"."""
         return self.layout.describe()
 
+    def native_size(self) -> int:
+        """Short side in pixels of the first video whose headers can be read."""
+        for entry in self.layout.entries:
+            try:
+                return probe(self.path, entry).short_side
+            except Exception:  # decoding will say what is wrong with it
+                continue
+        raise ValueError(f"data.path: no usable video in {self.path}")
+
     def prepare(self) -> None:
         pack = open_pack(self._folder, self._key)
         if pack is None:
@@ -131,8 +140,12 @@ class Videos:
         rates = [video.fps for video in self._videos if video.fps is not None]
         return median(rates) if rates else None
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         videos = [(video.hash, video.frames, video.label) for video in self._videos]
         facts = json.dumps([self.size, self.channels, self.resize, self.classes, videos])
         return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()

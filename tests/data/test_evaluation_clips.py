@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vgen.data.real_clips import real_clips
+from vgen.data.evaluation_clips import real_clips
 from vgen.data.shapes import Shapes
 
 
