@@ -7,7 +7,7 @@ accelerator it is (B, T, H, W, C) uint8.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -134,6 +134,11 @@ class Generator(Protocol):
         ...
 
     def __call__(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor: ...
+
+
+def as_generator(module: nn.Module) -> Generator:
+    """`module` under its contract (type checkers cannot say "a Module that is also a Generator")."""
+    return cast(Generator, module)
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ import inspect
 import math
 import os
 import re
+import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def instantiate(node: Any) -> Any:
         cause = error.__cause__ or error
         key = _full_key(node)
         if isinstance(cause, FileNotFoundError):
-            raise
+            raise cause from error
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise ConfigError(f"{key}: {reason}" if key and key not in reason else reason) from error
 
@@ -70,7 +71,7 @@ def signature_problem(target: str, arguments: dict[str, Any]) -> str | None:
             if takes_any:
                 continue
             return f"{target} takes no argument {name!r}; it takes: {', '.join(parameters)}"
-        problem = _type_problem(hints.get(name), value) if name in hints else None
+        problem = type_problem(hints[name], value) if name in hints else None
         if problem:
             return f"{name}={value!r}: {problem}"
     return None
@@ -84,20 +85,30 @@ def plain(config: Any) -> Any:
 _PLAIN = (int, float, bool, str, type(None))
 
 
-def _is_plain(annotation: Any) -> bool:
+def _plain_part(annotation: Any) -> Any:
+    """The part of an annotation that numbers, strings and lists of them can satisfy; None if there is none.
+
+    Of `float | Tensor` only `float` counts: YAML cannot write a tensor.
+    """
     if annotation in _PLAIN or typing.get_origin(annotation) is typing.Literal:
-        return True
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        parts = [part for part in map(_plain_part, typing.get_args(annotation)) if part is not None]
+        return typing.Union[tuple(parts)] if parts else None  # noqa: UP007
     arguments = [a for a in typing.get_args(annotation) if a is not Ellipsis]
-    return bool(arguments) and all(_is_plain(a) for a in arguments)
+    return annotation if arguments and all(_plain_part(a) == a for a in arguments) else None
 
 
-def _type_problem(annotation: Any, value: Any) -> str | None:
-    if not _is_plain(annotation) or (isinstance(value, str) and value == "???"):
+def type_problem(annotation: Any, value: Any) -> str | None:
+    """Why `value` cannot be what `annotation` says; None if it can, or if that cannot be told."""
+    plain_part = _plain_part(annotation)
+    if plain_part is None or (isinstance(value, str) and value == "???"):
         return None
     try:
-        pydantic.TypeAdapter(annotation).validate_python(value)
+        pydantic.TypeAdapter(plain_part).validate_python(value)
     except pydantic.ValidationError as error:
-        return error.errors()[0]["msg"][0].lower() + error.errors()[0]["msg"][1:]
+        message = error.errors()[0]["msg"]
+        return message[0].lower() + message[1:]
     return None
 
 
@@ -127,6 +138,9 @@ def _full_key(node: Any) -> str:
 
 def steps_of(kclips: float, batch: int, d_steps: int) -> int:
     """Generator updates in `kclips` thousand real clips shown to the discriminator, rounded up, at least 1."""
+    for value in (kclips, batch, d_steps):
+        if isinstance(value, str) or value is None or (value is not kclips and value < 1):
+            raise ConfigError(f"kclips={kclips}, batch={batch}, d_steps={d_steps}: expected numbers above 0")
     return max(1, math.ceil(kclips * 1000 / (batch * d_steps)))
 
 

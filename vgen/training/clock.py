@@ -11,7 +11,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 
 def count_only(counted: LightningOptimizer, module: LightningModule) -> None:
     """Let only `counted` advance `trainer.global_step`. Call it at the top of `training_step`."""
-    profiler = module.trainer.profiler
+    profiler = module.trainer.profiler  # pyright: ignore[reportAttributeAccessIssue]
     optimizers = module.optimizers()
     for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
         if optimizer is not counted:

@@ -23,7 +23,7 @@ class GeneratorAverage(AveragedModel):
     """
 
     def __init__(self, generator: nn.Module) -> None:
-        super().__init__(generator, multi_avg_fn=self._blend, use_buffers=True)
+        super().__init__(generator, multi_avg_fn=self._blend, use_buffers=True)  # pyright: ignore[reportArgumentType]
         self.decay = 0.0
         self.requires_grad_(False)
         self.eval()
@@ -40,6 +40,6 @@ class GeneratorAverage(AveragedModel):
 
     def _blend(self, averaged: list[Tensor], current: list[Tensor], _: Tensor) -> None:
         if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, 1 - self.decay)
+            torch._foreach_lerp_(averaged, current, 1 - self.decay)  # pyright: ignore[reportPrivateImportUsage]
         else:
-            torch._foreach_copy_(averaged, current)
+            torch._foreach_copy_(averaged, current)  # pyright: ignore[reportPrivateImportUsage]

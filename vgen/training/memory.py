@@ -15,4 +15,6 @@ def to_channels_last(module: nn.Module) -> None:
 
 def video_layout(video: Tensor, channels_last: bool) -> Tensor:
     """(B, C, T, H, W) in the wanted layout; the uint8 wire format is channels-last already."""
-    return video.contiguous(memory_format=torch.channels_last_3d if channels_last else torch.contiguous_format)
+    return video.contiguous(
+        memory_format=torch.channels_last_3d if channels_last else torch.contiguous_format
+    )

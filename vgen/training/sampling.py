@@ -6,15 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from vgen import rng
-from vgen.clip import Latent, to_pixels
+from vgen.clip import Latent, as_generator, to_pixels
 
 
 def latent_rows(generator: nn.Module, indices: range, times: Tensor, seed: int) -> Latent:
     """The latents of clips number `indices`; clip i depends on (seed, i) alone."""
-    rows = [
-        generator.sample_latent(1, times[:1], rng.generator(seed, "sample", index))  # type: ignore[operator]
-        for index in indices
-    ]
+    draw = as_generator(generator).sample_latent
+    rows = [draw(1, times[:1], rng.generator(seed, "sample", index)) for index in indices]
     return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
 
 

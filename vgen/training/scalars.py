@@ -1,6 +1,7 @@
 """Scalars of a run, kept on the device between two logging events, and the guard against NaN and inf in them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,3 +58,16 @@ class ScalarAverages:
         }
         self._sums, self._counts, self._first_bad = {}, {}, {}
         return means
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has been added since the last flush, so that a resumed run logs the same means."""
+        return {
+            "\n".join(names): (self._counts[names], sums.cpu(), self._first_bad[names].cpu())
+            for names, sums in self._sums.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        for joined, (count, sums, first_bad) in state.items():
+            names = tuple(joined.split("\n"))
+            self._counts[names] = count
+            self._sums[names], self._first_bad[names] = sums.to(device), first_bad.to(device)

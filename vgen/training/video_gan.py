@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vgen import rng
-from vgen.clip import Augment, Clip, Judgement, Latent, Loss, Regularizer, Step, from_pixels
+from vgen.clip import Augment, Clip, Judgement, Latent, Loss, Regularizer, Step, as_generator, from_pixels
 from vgen.training.clock import count_only
 from vgen.training.ema import GeneratorAverage, ema_decay
 from vgen.training.memory import to_channels_last, video_layout
@@ -121,10 +121,14 @@ class VideoGAN(LightningModule):
         return factory(parameters)
 
     def setup(self, stage: str) -> None:
-        parts = self.trainer.world_size * self.accumulate
+        self.check_division(self.trainer.world_size)
+
+    def check_division(self, processes: int) -> None:
+        """Raise ValueError unless a batch can be divided over `processes` and accumulated parts."""
+        parts = processes * self.accumulate
         if self.batch % parts:
             raise ValueError(
-                f"batch={self.batch} cannot be divided over {self.trainer.world_size} processes x "
+                f"batch={self.batch} cannot be divided over {processes} processes x "
                 f"training.accumulate={self.accumulate}; choose a multiple of {parts}"
             )
 
@@ -254,12 +258,12 @@ class VideoGAN(LightningModule):
 
     def _latent(self, real: Clip, stream: rng.BatchStream) -> Latent:
         times = real.times.repeat(stream.world, 1)
-        drawn = self.generator.sample_latent(real.batch * stream.world, times, stream.rng)  # type: ignore[operator]
+        drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
         rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
         return {name: self._place(part[rows]) for name, part in drawn.items()}
 
     def _place(self, values: Tensor) -> Tensor:
-        return values.to(self.device, self.dtype if values.is_floating_point() else None)
+        return values.to(self.device, cast(torch.dtype, self.dtype) if values.is_floating_point() else None)
 
     def _generate(self, latent: Latent, like: Clip) -> dict[str, Tensor]:
         decompose = getattr(self.generator, "decompose", None)
@@ -326,10 +330,15 @@ class VideoGAN(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.check_finite()
-        checkpoint["vgen"] = {"iteration": self.iteration, "config": self.config}
+        checkpoint["vgen"] = {
+            "iteration": self.iteration,
+            "config": self.config,
+            "scalars": self.scalars.state_dict(),
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.iteration = int(checkpoint["vgen"]["iteration"])
+        self.scalars.load_state_dict(checkpoint["vgen"]["scalars"], self.device)
 
 
 def _rows(clip: Clip, parts: int) -> list[Clip]:

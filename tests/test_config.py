@@ -1,0 +1,250 @@
+"""Every option of every group: found by Hydra's own loader, placed by the house's rule, and able to train.
+
+A new option is tested here from the moment its YAML exists.
+"""
+
+import itertools
+import re
+from functools import cache
+from pathlib import Path
+
+import hydra
+import pytest
+import torch
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+from toy import toy_trainer
+
+from vgen.cli.build import build_data, build_model, settle_classes
+from vgen.config import CONF_DIR, ConfigError, instantiate, plain, signature_problem, steps_of
+
+# Groups whose room is in vgen/; the others configure Lightning's, torch's and Hydra's own classes.
+ROOMS = {
+    "data", "sampler", "generator", "generator/motion", "generator/synthesis", "discriminator", "loss",
+    "regularizer", "augment", "extractor", "metric", "protocol", "training", "callback",
+}  # fmt: skip
+TINY = [
+    "clip.size=16", "clip.frames=16", "batch=2", "log_every=1", "hydra.run.dir=.", "paths.run=unused", "logger=none",
+    "callback=[progress]",
+]  # fmt: skip
+
+
+@cache
+def options() -> dict[str, tuple[str, ...]]:
+    """Group -> its options, as Hydra sees them."""
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+
+        def walk(group: str) -> dict[str, tuple[str, ...]]:
+            inner = [f"{group}/{g}".strip("/") for g in loader.list_groups(group)]
+            here = {group: tuple(loader.get_group_options(group))} if group else {}
+            return here | {k: v for g in inner for k, v in walk(g).items()}
+
+        return {g: o for g, o in walk("").items() if o and not g.startswith("hydra")}
+
+
+def compose(*overrides: str) -> DictConfig:
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return hydra.compose("train", overrides=list(overrides))
+
+
+def every(*groups: str) -> list[tuple[str, str]]:
+    chosen = groups or tuple(options())
+    return [(group, option) for group in chosen for option in options()[group]]
+
+
+def targets(node: object) -> list[dict]:
+    """All dictionaries with a `_target_` below `node`."""
+    if isinstance(node, dict):
+        own = [node] if "_target_" in node else []
+        return own + [t for value in node.values() for t in targets(value)]
+    return [t for item in node for t in targets(item)] if isinstance(node, list) else []
+
+
+def raw(group: str, option: str) -> dict:
+    return yaml.safe_load((CONF_DIR / group / f"{option}.yaml").read_text()) or {}
+
+
+@pytest.mark.parametrize(("group", "option"), every())
+def test_header_says_what_it_is_and_how_to_run_it(group: str, option: str) -> None:
+    lines = (CONF_DIR / group / f"{option}.yaml").read_text().splitlines()
+    comments = [
+        line
+        for line in itertools.takewhile(lambda line: line.startswith("#"), lines)
+        if "@package" not in line
+    ]
+    assert len(comments) >= 2
+    assert any(re.match(r"# (vgen|\./scripts)", line) for line in comments), "no command in the header"
+
+
+@pytest.mark.parametrize(("group", "option"), [(g, o) for g, o in every() if g in ROOMS])
+def test_option_lies_in_its_room(group: str, option: str) -> None:
+    """conf/X/Y.yaml -> vgen.X.Y; a variant points to the module of another option of the same group."""
+    room = "vgen." + group.replace("/", ".") + "."
+    for node in targets(raw(group, option)):
+        target: str = node["_target_"]
+        if not target.startswith("vgen."):
+            assert group == "callback", f"{target} does not lie in {room}"
+            continue
+        assert target.startswith(room)
+        module = target.removeprefix(room).split(".")[0]
+        assert module == option or (CONF_DIR / group / f"{module}.yaml").exists(), (
+            f"{module} has no option of its name"
+        )
+
+
+@pytest.mark.parametrize(
+    ("group", "option"), [(g, o) for g, o in every() if g not in ("experiment", "debug")]
+)
+def test_keys_are_arguments_of_their_target(group: str, option: str) -> None:
+    for node in targets(raw(group, option)):
+        names = {k: "???" for k in node if not k.startswith("_") and k != "defaults"}
+        assert signature_problem(node["_target_"], names) is None
+
+
+@pytest.mark.parametrize("group", sorted(ROOMS - {"callback", "training", "data", "protocol"}))
+def test_every_module_with_a_public_class_of_the_room_has_an_option(group: str) -> None:
+    """No part that cannot be chosen: each file that some YAML does not name must be a helper, which none targets."""
+    room = "vgen." + group.replace("/", ".")
+    named = {node["_target_"].rsplit(".", 1)[0] for o in options()[group] for node in targets(raw(group, o))}
+    folder = CONF_DIR.parent / "vgen" / group
+    for option in options()[group]:
+        file = folder / f"{option}.yaml"
+        assert not file.exists()
+    assert all(name.startswith(room) for name in named)
+
+
+def build(*overrides: str):
+    config = compose(*TINY, *overrides)
+    if "path" in config.data:
+        pytest.skip("needs files")
+    data = build_data(config)
+    settle_classes(config, data.source)
+    OmegaConf.resolve(config)
+    torch.manual_seed(0)
+    return config, data, build_model(config, data.sampler)
+
+
+def train_steps(folder: Path, *overrides: str, steps: int = 3) -> None:
+    _, data, model = build(*overrides)
+    toy_trainer(folder, steps).fit(model, datamodule=data)
+    assert model.iteration == steps
+    for name, value in model.state_dict().items():
+        assert value.isfinite().all(), name
+
+
+PARTS = ("generator", "discriminator", "loss", "regularizer", "augment", "sampler")
+
+
+Item = tuple[str, str]
+
+
+def pairs_of(row: dict[str, str]) -> set[tuple[Item, Item]]:
+    return set(itertools.combinations(sorted(row.items()), 2))
+
+
+def covering_rows(factors: dict[str, list[str]]) -> list[dict[str, str]]:
+    """A greedy set of rows in which every pair of options of two factors meets at least once."""
+    uncovered = {
+        pair
+        for a, b in itertools.combinations(sorted(factors), 2)
+        for x, y in itertools.product(factors[a], factors[b])
+        for pair in pairs_of({a: x, b: y})
+    }
+    rows: list[dict[str, str]] = []
+    while uncovered:
+        row = dict(min(uncovered))
+        for name in sorted(factors.keys() - row.keys()):
+            gains = {option: len(pairs_of(row | {name: option}) & uncovered) for option in factors[name]}
+            row[name] = max(sorted(gains), key=gains.__getitem__)
+        uncovered -= pairs_of(row)
+        rows.append(row)
+    return rows
+
+
+def pairwise() -> list[dict[str, str]]:
+    return covering_rows({group: list(options()[group]) for group in PARTS})
+
+
+@pytest.mark.parametrize("row", pairwise(), ids=lambda row: "-".join(row.values()))
+def test_pairwise_combinations_train(tmp_path: Path, row: dict[str, str]) -> None:
+    overrides = [f"{group}={option}" for group, option in row.items()]
+    if row["regularizer"] in ("classification",):
+        overrides += ["clip.classes=auto", "discriminator=mocogan"]
+        overrides.remove(f"discriminator={row['discriminator']}") if row[
+            "discriminator"
+        ] != "mocogan" else None
+    if row["regularizer"] == "mask_sparsity":
+        overrides = [o for o in overrides if not o.startswith("generator=")] + ["generator=vgan"]
+    train_steps(tmp_path, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("group", "option"), every("generator/motion", "generator/synthesis", "training", "optimizer")
+)
+def test_inner_options_train(tmp_path: Path, group: str, option: str) -> None:
+    choice = f"{group}={option}" if group != "optimizer" else f"optimizer@optimizer.generator={option}"
+    train_steps(tmp_path, *(["generator=framewise"] if "/" in group else []), choice, steps=1)
+
+
+def test_conditional_training(tmp_path: Path) -> None:
+    for label_to in ("motion", "synthesis"):
+        train_steps(
+            tmp_path,
+            "clip.classes=auto",
+            f"generator.label_to={label_to}",
+            "regularizer=[classification,r1]",
+            "training.d_steps=2",
+            "training.accumulate=2",
+            steps=2,
+        )
+
+
+def test_regularizers_merge_as_a_list() -> None:
+    config = compose("regularizer=[r1,wgan_gp]", "regularizer.r1.weight=3")
+    assert set(config.regularizer) == {"r1", "wgan_gp"}
+    assert config.regularizer.r1.weight == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["generator.content_dim=wide"], r"generator: content_dim='wide': input should be a valid integer"),
+        (["clip.size=50"], r"clip\.size"),
+        (["generator=vgan", "clip.frames=5"], r"clip\.frames"),
+        (["discriminator.video=huge"], r"discriminator: video='huge'"),
+        (["clip.classes=7"], r"clip\.classes=7: the data has 2 classes"),
+        (["+loss.temperature=2"], r"takes no argument 'temperature'"),
+        (
+            ["+augment=none", "loss._target_=vgen.loss.nothing.Loss"],
+            r"cannot import 'vgen\.loss\.nothing\.Loss'",
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_said_in_one_line(overrides: list[str], message: str) -> None:
+    with pytest.raises(
+        (ConfigError, ValueError, hydra.errors.ConfigCompositionException), match=message
+    ) as raised:
+        build(*[o for o in overrides if not o.startswith("+augment")])
+    assert "\n" not in str(raised.value)
+
+
+def test_steps_round_up_to_whole_updates() -> None:
+    assert steps_of(1, 16, 1) == 63
+    assert steps_of(0.5, 10, 5) == 10
+    assert steps_of(0, 10, 5) == 1
+
+
+def test_instantiate_names_the_key() -> None:
+    node = OmegaConf.create({"loss": {"_target_": "vgen.loss.hinge.Hinge", "margin": 1}}).loss
+    with pytest.raises(ConfigError, match=r"loss: .*takes no argument 'margin'"):
+        instantiate(node)
+
+
+@pytest.mark.parametrize("option", options().get("experiment", ()))
+def test_experiments_compose_and_resolve(option: str) -> None:
+    config = compose(
+        f"experiment={option}", "paths.run=unused", *(["data.path=somewhere"] if "weizmann" in option else [])
+    )
+    assert plain(config)["name"] == option

@@ -1,0 +1,5 @@
+"""`python -m vgen` is `vgen`."""
+
+from vgen.cli.main import main
+
+main()

@@ -1,0 +1,108 @@
+"""provenance.json: what made this run, so that its numbers can be trusted and made again."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+
+from vgen.files import replacing
+from vgen.training.video_gan import VideoGAN
+
+PACKAGES = (
+    "vgen", "torch", "pytorch-lightning", "hydra-core", "omegaconf", "torchmetrics", "wandb", "numpy", "av",
+    "pillow",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a number."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit and uncommitted diff of the checkout that holds `folder`; None outside one."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            command = ["git", "-C", str(folder), *arguments]
+            return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit.strip(), "diff": git("diff", "HEAD") or ""}
+
+
+def hardware() -> dict[str, Any]:
+    return {
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+    }
+
+
+class Provenance(Callback):
+    """Writes provenance.json when training starts and completes it when training ends.
+
+    Args:
+        file: where to write.
+        seed: of the run.
+    """
+
+    def __init__(self, *, file: str, seed: int) -> None:
+        self.file = Path(file)
+        self.record: dict[str, Any] = {
+            "command": " ".join(sys.argv),
+            "seed": seed,
+            "git": git_state(Path(__file__).parent),
+            "versions": versions(),
+            "hardware": hardware(),
+        }
+
+    def on_train_start(self, trainer: Trainer, pl_module: VideoGAN) -> None:
+        earlier = json.loads(self.file.read_text()) if self.file.exists() else {}
+        self.record["data"] = trainer.datamodule.describe()  # type: ignore[attr-defined]
+        self.record["parameters"] = {
+            name: sum(p.numel() for p in getattr(pl_module, name).parameters())
+            for name in ("generator", "discriminator")
+        }
+        self.record["processes"] = trainer.world_size
+        self.record["precision"] = str(trainer.precision)
+        self.record["started"] = earlier.get("started", _now())
+        resumed = earlier.get("resumed", [])
+        self.record["resumed"] = [*resumed, {"at_kclips": pl_module.kclips, "on": _now()}] if earlier else []
+        self._write(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: VideoGAN) -> None:
+        self.record |= {"finished": _now(), "kclips": pl_module.kclips}
+        self._write(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: VideoGAN, exception: BaseException) -> None:
+        self.record |= {"failed": str(exception).splitlines()[0] if str(exception) else repr(exception)}
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero:
+            with replacing(self.file) as partial:
+                partial.write_text(json.dumps(self.record, indent=2))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

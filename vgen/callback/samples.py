@@ -1,0 +1,61 @@
+"""What the averaged generator makes of the same latents, over the run."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+
+from vgen.callback import wandb_bridge
+from vgen.clip import as_generator, regular_times
+from vgen.media import tile, write_mp4
+from vgen.training.sampling import generate_clips
+from vgen.training.video_gan import VideoGAN
+
+
+class SampleGrid(Callback):
+    """Writes a grid of clips from fixed latents to `samples/<kclips>.mp4` and to W&B.
+
+    Args:
+        folder: where the files go.
+        every: iterations between two grids; one is also written at the start.
+        count: clips in the grid; classes take turns.
+        frames: frames per clip.
+        stride: frames of the data set between two frames of the clip.
+        fps: of the file.
+        seed: of the latents.
+    """
+
+    def __init__(
+        self, *, folder: str, every: int, count: int, frames: int, stride: int, fps: float = 8, seed: int = 0
+    ) -> None:
+        self.folder, self.every, self.count = Path(folder), every, count
+        self.frames, self.stride, self.fps, self.seed = frames, stride, fps, seed
+
+    def on_train_start(self, trainer: Trainer, pl_module: VideoGAN) -> None:
+        if pl_module.iteration == 0:
+            self._write(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: VideoGAN, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if pl_module.iteration % self.every == 0 or trainer.global_step == trainer.max_steps:
+            self._write(trainer, pl_module)
+
+    def _write(self, trainer: Trainer, pl_module: VideoGAN) -> None:
+        if not trainer.is_global_zero:
+            return
+        generator = pl_module.generator_average.module
+        classes = as_generator(generator).classes
+        labels = torch.arange(self.count) % classes if classes else None
+        clips = generate_clips(
+            generator,
+            count=self.count,
+            times=regular_times(1, self.frames, self.stride)[0],
+            labels=labels,
+            seed=self.seed,
+        )
+        file = self.folder / f"{pl_module.kclips:010.3f}.mp4"
+        write_mp4(file, tile(torch.cat(list(clips)).numpy()), fps=self.fps)
+        caption = f"{pl_module.kclips:g} kclips, seed {self.seed}"
+        wandb_bridge.log_video(trainer.loggers, "samples", file, pl_module.kclips, caption)

@@ -1,0 +1,97 @@
+"""A trained generator from a run folder, a checkpoint or an exported safetensors file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from vgen.clip import Generator, as_generator
+from vgen.config import ConfigError, instantiate
+from vgen.training.checkpoint import CheckpointError, find_checkpoint, load_weights, read_checkpoint
+
+_AVERAGE = "generator_average.module."
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An averaged generator in evaluation mode.
+
+    Attributes:
+        generator, contract: the same network, as a module and under its contract.
+        config: of the run that trained it.
+        file: the checkpoint it came from.
+        run: the run folder, or None if the file lies outside one.
+        kclips: how long it was trained.
+    """
+
+    generator: nn.Module
+    contract: Generator
+    config: DictConfig
+    file: Path
+    run: Path | None
+    kclips: float
+
+
+def load_trained(path: str, device: torch.device) -> Trained:
+    """Load the averaged generator that `path` stands for (see `find_checkpoint`).
+
+    Raises FileNotFoundError or CheckpointError with one line for missing, damaged or foreign files.
+    """
+    file = find_checkpoint(path)
+    weights, config, kclips = _exported(file) if file.suffix == ".safetensors" else _checkpoint(file)
+    generator = instantiate(config.generator)
+    load_weights(generator, weights, file)
+    run = file.parent.parent
+    return Trained(
+        generator=generator.eval().requires_grad_(False).to(device),
+        contract=as_generator(generator),
+        config=config,
+        file=file,
+        run=run if (run / "config.yaml").is_file() else None,
+        kclips=kclips,
+    )
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is the first CUDA device if there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device={name}: choose auto, cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device={name}: no CUDA device on this machine")
+    return device
+
+
+def _checkpoint(file: Path) -> tuple[dict[str, Tensor], DictConfig, float]:
+    contents = read_checkpoint(file)
+    prefix = len(_AVERAGE)
+    weights = {k[prefix:]: v for k, v in contents["state_dict"].items() if k.startswith(_AVERAGE)}
+    config = _config(contents["vgen"]["config"])
+    clips_per_step = config.training.batch * config.training.d_steps
+    return weights, config, contents["vgen"]["iteration"] * clips_per_step / 1000
+
+
+def _exported(file: Path) -> tuple[dict[str, Tensor], DictConfig, float]:
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata: dict[str, str] = opened.metadata() or {}
+            weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"checkpoint {file} is damaged or not a safetensors file ({error})") from error
+    if "config" not in metadata:
+        raise CheckpointError(f"{file} was not exported by vgen train: it carries no config")
+    return weights, _config(json.loads(metadata["config"])), float(metadata["kclips"])
+
+
+def _config(values: dict[str, Any]) -> DictConfig:
+    config = OmegaConf.create(values)
+    OmegaConf.set_struct(config, True)
+    return config

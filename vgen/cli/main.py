@@ -1,0 +1,62 @@
+"""The `vgen` command: picks the application to run."""
+
+import difflib
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from hydra.core.global_hydra import GlobalHydra
+
+from vgen import __version__
+from vgen.cli.errors import telling
+
+COMMANDS = {
+    "train": "train a video GAN, or a multirun of them (-m)",
+    "sample": "write clips from a trained generator",
+    "evaluate": "metrics of a model, or of two folders of videos",
+    "report": "tables, curves and samples of runs as one page",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `vgen COMMAND key=value ...`; exits with 1 after an error, 2 after a misuse of the command line."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        raise SystemExit(0 if arguments else 2)
+    if arguments[0] in ("-V", "--version"):
+        print(f"vgen {__version__}")
+        raise SystemExit(0)
+    command = arguments[0]
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        print(f"vgen: error: no command {command!r}; there are {', '.join(COMMANDS)}.{hint}", file=sys.stderr)
+        raise SystemExit(2)
+    run_application(import_module(f"vgen.cli.{command}").application, command, arguments[1:])
+
+
+def usage() -> str:
+    lines = [f"  {name:<10}{what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: vgen COMMAND [key=value ...]",
+            "",
+            *lines,
+            "",
+            "vgen COMMAND --help shows what a command takes.",
+        ]
+    )
+
+
+def run_application(application: Callable[[], None], command: str, arguments: list[str]) -> None:
+    """Run a Hydra application on `arguments`; what the user can mend is said in one line."""
+    sys.argv = [f"vgen {command}", *arguments]
+    # Hydra would print its own form of every error; with this it raises them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        with telling(command):
+            application()
+    finally:
+        GlobalHydra.instance().clear()
