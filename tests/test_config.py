@@ -16,7 +16,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from toy import toy_trainer
 
-from vgen.cli.build import build_data, build_model, settle_classes
+from vgen import config as config_module
+from vgen.cli.build import build_data, build_model, build_trainer, check_values, settle_classes
 from vgen.config import CONF_DIR, ConfigError, instantiate, plain, signature_problem, steps_of
 
 # Groups whose room is in vgen/; the others configure Lightning's, torch's and Hydra's own classes.
@@ -117,6 +118,7 @@ def test_every_module_with_a_public_class_of_the_room_has_an_option(group: str) 
 
 def build(*overrides: str):
     config = compose(*TINY, *overrides)
+    check_values(config)
     if "path" in config.data:
         pytest.skip("needs files")
     data = build_data(config)
@@ -212,7 +214,6 @@ def test_regularizers_merge_as_a_list() -> None:
     [
         (["generator.content_dim=wide"], r"generator: content_dim='wide': input should be a valid integer"),
         (["clip.size=50"], r"clip\.size"),
-        (["generator=vgan", "clip.frames=5"], r"clip\.frames"),
         (["discriminator.video=huge"], r"discriminator: video='huge'"),
         (["clip.classes=7"], r"clip\.classes=7: the data has 2 classes"),
         (["+loss.temperature=2"], r"takes no argument 'temperature'"),
@@ -244,7 +245,65 @@ def test_instantiate_names_the_key() -> None:
 
 @pytest.mark.parametrize("option", options().get("experiment", ()))
 def test_experiments_compose_and_resolve(option: str) -> None:
-    config = compose(
-        f"experiment={option}", "paths.run=unused", *(["data.path=somewhere"] if "weizmann" in option else [])
-    )
+    path = ["data.path=somewhere"] if "videos" in str(raw("experiment", option)["defaults"]) else []
+    config = compose(f"experiment={option}", "paths.run=unused", "callback=[progress]", *path)
     assert plain(config)["name"] == option
+
+
+@pytest.mark.parametrize("option", options().get("experiment", ()))
+def test_debug_makes_any_experiment_short(option: str) -> None:
+    config = compose(f"experiment={option}", "debug=fast", "paths.run=unused")
+    assert steps_of(config.kclips, config.batch, config.training.d_steps) == 4
+    assert config.metric_every == 0.016
+
+
+def test_the_best_checkpoint_is_written_before_the_last() -> None:
+    """Where both are due, last.ckpt must hold the new best score, or a resumed run forgets it."""
+    names = [name for name, node in compose().callback.items() if "ModelCheckpoint" in node._target_]
+    assert names == ["best", "last"]
+
+
+def test_a_multirun_folder_follows_from_the_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "sys.argv", ["vgen train", "-m", "loss=hinge,wgan", "kclips=5", "regularizer=[r1,wgan_gp]"]
+    )
+    jobs = ["loss=hinge", "kclips=5", "regularizer=[r1,wgan_gp]", "output=x", "trainer.devices=2"]
+    assert config_module._job_folder(jobs) == "loss=hinge,regularizer=r1,wgan_gp"
+    assert config_module._job_folder(["output=x"]) == "job"
+    monkeypatch.setattr("sys.argv", ["vgen train", "-m", "kclips=5,10"])
+    assert config_module._job_folder(["kclips=5"]) == "kclips=5"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["regularizer=classification"], r"class"),
+        (["regularizer=mask_sparsity"], r"mask"),
+        (
+            ["+training.head_weights.sound=1"],
+            r"head_weights\.sound: the discriminator has heads image, video",
+        ),
+        (["batch=4.0"], r"batch=4.0: input should be a valid integer"),
+        (["generator.content_dim=50.0"], r"content_dim=50.0: input should be a valid integer"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_before_data_is_read(overrides: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(*overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["trainer.precision=64-true"], r"trainer\.precision=64-true: choose 32-true"),
+        (
+            ["callback=[progress,metrics,checkpoint]", "callback.best.monitor=fvd/i3d"],
+            r"the run measures fvd/embedded",
+        ),
+        (["callback=[progress]", "+callback.samples.count=4"], r"callback\.samples: is no Callback"),
+    ],
+)
+def test_trainers_that_cannot_work_are_refused(overrides: list[str], message: str) -> None:
+    config = compose(*TINY, *overrides)
+    with pytest.raises(ConfigError, match=message):
+        build_trainer(config)

@@ -22,6 +22,7 @@ FRAMES, SIZE = 4, 4
 class ToyGenerator(nn.Module):
     classes = 0
     frames: int | None = None
+    reads_times = False
 
     def __init__(self) -> None:
         super().__init__()

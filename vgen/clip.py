@@ -117,6 +117,7 @@ class Generator(Protocol):
     """Latent -> clip.
 
     `classes` is 0 for an unconditional generator. `frames` is the only length it can make, or None for any.
+    `reads_times` is False for one that makes frame after frame at the spacing it was trained on, whatever `times` say.
     A generator may also offer `decompose(latent, times, label) -> dict` with "video" and further named parts
     (a mask, a background); the trainer then calls it once instead of `forward` and hands the parts to
     regularisers.
@@ -124,6 +125,7 @@ class Generator(Protocol):
 
     classes: int
     frames: int | None
+    reads_times: bool
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """Named parts, each with first dimension `batch`, drawn on the CPU from `rng`."""

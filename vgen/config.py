@@ -5,6 +5,7 @@ import inspect
 import math
 import os
 import re
+import sys
 import types
 import typing
 from pathlib import Path
@@ -105,7 +106,9 @@ def type_problem(annotation: Any, value: Any) -> str | None:
     if plain_part is None or (isinstance(value, str) and value == "???"):
         return None
     try:
-        pydantic.TypeAdapter(plain_part).validate_python(value)
+        # Strict, since the value is passed on as it is; but YAML has only lists where tuples are asked for.
+        strict = not (isinstance(value, list) and "tuple" in str(plain_part).lower())
+        pydantic.TypeAdapter(plain_part).validate_python(value, strict=strict)
     except pydantic.ValidationError as error:
         message = error.errors()[0]["msg"]
         return message[0].lower() + message[1:]
@@ -146,23 +149,50 @@ def steps_of(kclips: float, batch: int, d_steps: int) -> int:
 
 def _wandb_offline() -> bool:
     if os.environ.get("WANDB_MODE"):
-        return os.environ["WANDB_MODE"] != "online"
+        return os.environ["WANDB_MODE"] in ("offline", "dryrun")
     netrc = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
     return not (os.environ.get("WANDB_API_KEY") or (netrc.is_file() and "wandb" in netrc.read_text()))
 
 
+# What does not make another run of a job; these keys name its folder only where they are swept.
+LENGTH_AND_PLACE = {"output", "kclips", "logger", "callback", "workers", "trainer", "paths", "hydra"}
+
+
+def _swept(key: str) -> bool:
+    """Whether the command line gives several values for `key`."""
+    values = [word.partition("=")[2] for word in sys.argv[1:] if word.partition("=")[0] == key]
+    return any(
+        value.startswith(("choice(", "range(", "interval(", "glob("))
+        or "," in re.sub(r"\[.*?\]|\{.*?\}|\(.*?\)", "", value)
+        for value in values
+    )
+
+
+def _job_folder(overrides: list[str]) -> str:
+    """The folder of one job of a multirun, from its overrides alone."""
+    swept = [word for word in overrides if _swept(word.partition("=")[0])]
+    fixed = [
+        word
+        for word in overrides
+        if word not in swept and re.split(r"[.@=]", word.lstrip("+~"), maxsplit=1)[0] not in LENGTH_AND_PLACE
+    ]
+    # What varies comes first: a long name is cut at its end.
+    return _slug(",".join(sorted(swept) + sorted(fixed))) or "job"
+
+
+def _sweep_folder(output: str, otherwise: str) -> str:
+    """`output` where the command line gives it; else a folder that swept values cannot change."""
+    return output if any(word.startswith("output=") for word in sys.argv[1:]) else otherwise
+
+
 def _slug(text: str) -> str:
     """A folder name from command-line overrides: no separators, at most 80 characters."""
-    clean = re.sub(r"[^A-Za-z0-9=.,+-]+", "-", text).strip("-")
+    clean = re.sub(r"[^A-Za-z0-9=.,_+-]+", "-", text).strip("-").replace("=-", "=")
     return (
         clean
         if len(clean) <= 80
         else f"{clean[:71]}-{hashlib.blake2b(clean.encode(), digest_size=4).hexdigest()}"
     )
-
-
-def _run_id(path: str) -> str:
-    return hashlib.blake2b(str(Path(path).resolve()).encode(), digest_size=6).hexdigest()
 
 
 # Registered on import, so that every process that can compose a config can resolve it.
@@ -171,7 +201,7 @@ for _name, _function in {
     "wandb_offline": _wandb_offline,
     "basename": lambda path: Path(path).name,
     "parent_name": lambda path: Path(path).resolve().parent.name,
-    "slug": _slug,
-    "run_id": _run_id,
+    "job_folder": _job_folder,
+    "sweep_folder": _sweep_folder,
 }.items():
     OmegaConf.register_new_resolver(_name, _function, replace=True)

@@ -185,6 +185,7 @@ def test_a_multirun_trains_each_combination_in_its_own_folder(tmp_path: Path) ->
         "-m",
         *TINY,
         "callback=[export]",
+        "logger=[csv,wandb]",
         f"output={tmp_path}",
         "loss=hinge,wgan",
         "seed=1,2",
@@ -200,6 +201,15 @@ def test_a_multirun_trains_each_combination_in_its_own_folder(tmp_path: Path) ->
     # Each job is a W&B run of its own, named by its folder.
     runs = [next((tmp_path / folder / "wandb").glob("offline-run-*")).name for folder in folders]
     assert len({run.rsplit("-", 1)[1] for run in runs}) == 4
+
+
+def test_a_failing_job_does_not_end_a_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = ["discriminator.image_frames=99,1", "kclips=0.004", "callback=[export]"]
+    line = error_of(capsys, "train", "-m", *TINY, *sweep, f"output={tmp_path}")
+    assert "image_frames=99" in line
+    assert [f.parent.parent.name for f in tmp_path.rglob("last.ckpt")] == [
+        next(f.name for f in tmp_path.iterdir() if "image-frames=1" in f.name or "image_frames=1" in f.name)
+    ]
 
 
 def test_two_processes_from_the_command_line(tmp_path: Path) -> None:
@@ -261,7 +271,7 @@ def test_a_loss_from_outside_trains_without_a_fork(tmp_path: Path, monkeypatch: 
         ("train optimizer.generator.lr=fast", "optimizer.generator: lr='fast'"),
         ("train training.accumulate=3", "choose a multiple of 3"),
         ("train sampler.stride=40", "the sampler needs 601"),
-        ("train clip.size=32 discriminator.size=64", "generator and discriminator do not fit"),
+        ("train clip.size=32 discriminator.size=64", "set clip.frames, clip.channels and clip.size"),
         ("train data=videos", "data.path=... must be given"),
         ("train data=videos data.path=/nonexistent", "/nonexistent"),
         ("sample", "checkpoint=... must be given"),
@@ -292,6 +302,8 @@ def test_bad_checkpoints_are_told_in_one_line(
     contents["vgen"]["config"]["generator"]["content_dim"] = 7
     torch.save(contents, tmp_path / "other.ckpt")
     assert "is of another model" in error_of(capsys, "sample", f"checkpoint={tmp_path / 'other.ckpt'}")
+    assert "as it was trained on" in error_of(capsys, "sample", f"checkpoint={run}", "stride=3")
+    assert "frames=0" in error_of(capsys, "sample", f"checkpoint={run}", "frames=0")
     assert "label=2" in error_of(capsys, "sample", f"checkpoint={run}", "label=2")
     assert "format=avi" in error_of(capsys, "sample", f"checkpoint={run}", "format=avi")
 

@@ -23,6 +23,7 @@ class Ramp(nn.Module):
     """The code of frame t of clip b is [latent "start" + t, the label code]."""
 
     frames = None
+    reads_times = False
 
     def __init__(self, *, label_dim: int):
         super().__init__()

@@ -212,3 +212,19 @@ def test_batch_must_divide_over_processes(tmp_path: Path) -> None:
 def test_unknown_head_weight_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"head_weights\.image: the discriminator has heads video"):
         fit(toy_gan(head_weights={"image": 1.0}), tmp_path, 1)
+
+
+def test_weights_that_overflowed_are_never_saved(tmp_path: Path) -> None:
+    """The losses of a step are those before its update: a last step may be finite and its weights not."""
+    saver = ModelCheckpoint(dirpath=tmp_path, filename="last", every_n_train_steps=1)
+
+    def overflow(trainer: Trainer, module: VideoGAN) -> None:
+        if module.iteration == 3:
+            with torch.no_grad():
+                module.generator.net[0].weight.fill_(float("inf"))
+
+    with pytest.raises(NonFiniteLoss, match=r"generator\.net\.0\.weight.* iteration 3 .*last\.ckpt"):
+        fit(toy_gan(), tmp_path, 9, callbacks=[EachStep(overflow), saver], enable_checkpointing=True)
+    contents = torch.load(tmp_path / "last.ckpt")
+    assert contents["vgen"]["iteration"] == 2
+    assert all(value.isfinite().all() for value in contents["state_dict"].values())

@@ -51,7 +51,9 @@ class MetricsCSV(Logger):
         rows = self._rows() if self.file.exists() else []
         self._columns = list(rows[0]) if rows else []
         before = [
-            row for row in rows if row.get("iteration") and float(row["iteration"]) < first["iteration"]
+            row
+            for row in rows
+            if row.get("iteration") and float(row["iteration"]) < first.get("iteration", float("inf"))
         ]
         self._rewrite(before)
 

@@ -45,6 +45,11 @@ class OnlineMetrics(Callback):
         self._real: Features | None = None
         protocol.check(extractor, metrics.values())
 
+    @property
+    def names(self) -> list[str]:
+        """What it logs."""
+        return [f"{metric.name}/{self.extractor.name}" for metric in self.metrics.values()]
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: VideoGAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -63,7 +68,7 @@ class OnlineMetrics(Callback):
 
     def _real_batches(self, trainer: Trainer) -> Iterator[Tensor]:
         protocol = self.protocol
-        return real_clips(
+        batches = real_clips(
             trainer.datamodule.source,  # type: ignore[attr-defined]
             frames=protocol.frames,
             stride=protocol.stride,
@@ -71,6 +76,7 @@ class OnlineMetrics(Callback):
             seed=protocol.seed,
             batch=self.batch,
         )
+        return islice(batches, trainer.global_rank, None, trainer.world_size)
 
     def _fake_batches(self, trainer: Trainer, pl_module: VideoGAN) -> Iterator[Tensor]:
         generator, clips = pl_module.generator_average.module, self.protocol.fake_count
@@ -80,20 +86,27 @@ class OnlineMetrics(Callback):
             labels = trainer.datamodule.sample_labels(clips, stream)  # type: ignore[attr-defined]
         times = regular_times(1, self.protocol.frames, self.protocol.stride)[0]
         return generate_clips(
-            generator, count=clips, times=times, labels=labels, seed=self.protocol.seed, batch=self.batch
+            generator,
+            count=clips,
+            times=times,
+            labels=labels,
+            seed=self.protocol.seed,
+            batch=self.batch,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
         )
 
     def _features(
         self, trainer: Trainer, pl_module: VideoGAN, batches: Iterable[Tensor], side: str
     ) -> Features:
-        """Features of all batches in order, of which this process computes every world-th."""
+        """Features of all processes' batches in order; `batches` are every world-th, this process's own."""
         world, rank = trainer.world_size, trainer.global_rank
         wanted = self.protocol.count if side == "real" else self.protocol.fake_count
         if world == 1:
             return extract(batches, self.extractor, count=wanted, device=pl_module.device, side=side)
         own = {
             number: extract([batch], self.extractor, count=len(batch), device=pl_module.device, side=side)
-            for number, batch in zip(count(rank, world), islice(batches, rank, None, world), strict=False)
+            for number, batch in zip(count(rank, world), batches, strict=False)
         }
         gathered: list[dict[int, Features]] = [{} for _ in range(world)]
         torch.distributed.all_gather_object(gathered, own)

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -69,7 +70,7 @@ class Provenance(Callback):
     def __init__(self, *, file: str, seed: int) -> None:
         self.file = Path(file)
         self.record: dict[str, Any] = {
-            "command": " ".join(sys.argv),
+            "command": shlex.join(sys.argv),
             "seed": seed,
             "git": git_state(Path(__file__).parent),
             "versions": versions(),

@@ -4,16 +4,19 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from vgen.callback.csv_logger import MetricsCSV
-from vgen.clip import Clip, Sampler
+from vgen.callback.metrics import OnlineMetrics
+from vgen.clip import Clip, Sampler, Step, as_generator
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
 from vgen.data.source import VideoSource
 from vgen.data.videos import Videos
+from vgen.launch.processes import process_count
 from vgen.training.checkpoint import AtomicCheckpointIO
 from vgen.training.video_gan import VideoGAN
 
@@ -34,12 +37,18 @@ def check_values(config: DictConfig) -> None:
             raise ConfigError(f"{key}={config[key]}: must be above 0")
 
 
-def build_data(config: DictConfig) -> ClipDataModule:
-    """The data module; no video is read yet."""
+def build_source(config: DictConfig) -> tuple[VideoSource, Sampler]:
+    """The videos of a run and its sampler; videos too short for the sampler do not count."""
     sampler: Sampler = instantiate(config.sampler)
     source: VideoSource = instantiate(config.data)
     if isinstance(source, Videos):
         source.min_frames = sampler.span
+    return source, sampler
+
+
+def build_data(config: DictConfig) -> ClipDataModule:
+    """The data module; no video is read yet."""
+    source, sampler = build_source(config)
     return ClipDataModule(
         source=source,
         sampler=sampler,
@@ -52,7 +61,7 @@ def build_data(config: DictConfig) -> ClipDataModule:
 
 
 def settle_classes(config: DictConfig, source: VideoSource) -> None:
-    """Replace `clip.classes=auto` by the data's number of classes, and check a number against them."""
+    """Replace `clip.classes=auto` by the data's number of classes, check a number, and keep the classes' names."""
     wanted = config.clip.classes
     if wanted == 0:
         return
@@ -67,6 +76,7 @@ def settle_classes(config: DictConfig, source: VideoSource) -> None:
         raise ConfigError(
             f"clip.classes={wanted}: the data has {found} classes ({', '.join(source.classes)})"
         )
+    config.clip.class_names = list(source.classes)
 
 
 def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
@@ -97,27 +107,61 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
     return model
 
 
-@torch.no_grad()
 def _try_parts(model: VideoGAN, times: Tensor) -> None:
-    """Pass one clip through both networks, so that parts that do not fit fail before any data is read."""
-    model.eval()
-    generator = model.generator
+    """Pass one clip through all parts, so that what does not fit fails before any data is read."""
+    model.eval()  # no statistics are learnt
+    generator = as_generator(model.generator)
     label = torch.zeros(1, dtype=torch.int64) if generator.classes else None
-    latent = generator.sample_latent(1, times, torch.Generator().manual_seed(0))  # type: ignore[operator]
-    try:
-        model.discriminator(Clip(generator(latent, times, label), times, label))
-    except RuntimeError as error:
-        raise ConfigError(f"generator and discriminator do not fit: {str(error).splitlines()[0]}") from error
+    latent = generator.sample_latent(1, times, torch.Generator().manual_seed(0))
+    decompose = getattr(generator, "decompose", None)
+    with torch.random.fork_rng(devices=[]):
+        try:
+            made = (
+                decompose(latent, times, label) if decompose else {"video": generator(latent, times, label)}
+            )
+            clip = Clip(made["video"].detach().requires_grad_(), times, label)
+            judged = model.discriminator(clip)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"generator and discriminator do not fit: {str(error).splitlines()[0]}"
+            ) from error
+        step = Step(
+            generator=model.generator,
+            discriminator=model.discriminator,
+            judge=model.discriminator,
+            real=clip,
+            fake=clip,
+            on_real=judged,
+            on_fake=judged,
+            latent=latent,
+            parts={name: part for name, part in made.items() if name != "video"},
+        )
+        for player in ("discriminator", "generator"):
+            model.objective.adversarial(player, judged, judged)
+            model.objective.regularization(model.objective.due(player, 0), step)
+        model.augment(clip)
+    model.zero_grad()
     model.train()
+
+
+# The average of a generator kept in half precision would stand still: its steps are below the resolution.
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 
 
 def build_trainer(config: DictConfig) -> Trainer:
     """Lightning's Trainer with vgen's callbacks, loggers and atomic checkpoints."""
-    loggers: list[Logger] = list(instantiate(config.logger).values()) if config.logger else []
+    settings = config.trainer
+    if str(settings.precision) not in PRECISIONS:
+        raise ConfigError(f"trainer.precision={settings.precision}: choose {', '.join(PRECISIONS[:3])}")
+    if process_count(settings.accelerator, settings.devices) > 1 and settings.strategy in ("auto", "ddp"):
+        # The two players use different parameters in each backward pass.
+        settings.strategy = "ddp_find_unused_parameters_true"
+    loggers = _built(config, "logger", Logger)
     # metrics.csv comes first, so that a run has its numbers even if another logger fails.
     loggers.sort(key=lambda logger: not isinstance(logger, MetricsCSV))
-    callbacks = list(instantiate(config.callback).values()) if config.callback else []
-    factory = instantiate(config.trainer)
+    callbacks = _built(config, "callback", Callback)
+    _check_monitors(callbacks)
+    factory = instantiate(settings)
     return factory(
         callbacks=callbacks,
         logger=loggers or False,
@@ -128,9 +172,29 @@ def build_trainer(config: DictConfig) -> Trainer:
         limit_val_batches=0,
         num_sanity_val_steps=0,
         enable_model_summary=False,
-        enable_progress_bar=any(type(c).__name__ == "ClipProgress" for c in callbacks),
-        enable_checkpointing=any("Checkpoint" in type(c).__name__ for c in callbacks),
+        enable_progress_bar=any(isinstance(c, ProgressBar) for c in callbacks),
+        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
     )
+
+
+def _built(config: DictConfig, group: str, kind: type) -> list[Any]:
+    """The named objects of a group, each of the kind that it must be."""
+    named = instantiate(config[group]) if config[group] else {}
+    for name, item in named.items():
+        if not isinstance(item, kind):
+            raise ConfigError(
+                f"{group}.{name}: is no {kind.__name__}; is its option missing from {group}=[...]?"
+            )
+    return list(named.values())
+
+
+def _check_monitors(callbacks: list[Callback]) -> None:
+    """A monitored metric that is never measured would silently keep no best checkpoint."""
+    measured = [name for c in callbacks if isinstance(c, OnlineMetrics) for name in c.names]
+    for callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if measured and isinstance(callback, ModelCheckpoint) and monitor and monitor not in measured:
+            raise ConfigError(f"callback.best.monitor={monitor}: the run measures {', '.join(measured)}")
 
 
 def differing_keys(saved: dict[str, Any], new: dict[str, Any], ignored: set[str]) -> list[str]:

@@ -56,6 +56,11 @@ def user_message(error: BaseException, command: str) -> str | None:
 
 
 def _composition_message(error: BaseException, text: str, command: str) -> str:
+    listed = re.search(r"Could not load '(\S+)/(\S+?)'", text)
+    if listed:
+        group, name = listed[1], listed[2]
+        choices = sorted(file.stem for file in (CONF_DIR / group).glob("*.yaml"))
+        return f"{group}={name}: no such option; {group} has {', '.join(choices)}{_near(name, choices)}"
     option = re.search(
         r"Could not find '(\S+)/(\S+)' Available options in '\S+': (.*?)(?: Config search path|$)", text
     )

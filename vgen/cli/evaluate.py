@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
 from vgen import rng
+from vgen.cli.build import build_source
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.cli.sample import sample_times
@@ -55,21 +57,15 @@ def _model(config: DictConfig) -> tuple[dict[str, Any], Path]:
     for key in ("size", "channels"):
         if config.clip[key] != trained.config.clip[key]:
             raise ConfigError(f"clip.{key}={config.clip[key]}: the model makes {trained.config.clip[key]}")
+    if "resize" in trained.config.data:
+        config.protocol.resize = trained.config.data.resize
     protocol: Standard = instantiate(config.protocol)
     extractor = instantiate(config.extractor)
     metrics = instantiate(config.metric)
     protocol.check(extractor, metrics.values())
     times = sample_times(trained, protocol.frames, protocol.stride)
     real = _videos(config.real, config) if config.real else _training_data(trained)
-    labels = None
-    if trained.contract.classes:
-        labels = draw_labels(real, protocol.fake_count, rng.generator(protocol.seed, "labels"))
-        if labels is None:
-            raise ConfigError(
-                f"real={config.real}: no classes there, and the model is conditional on {trained.contract.classes}"
-            )
-        if int(labels.max()) >= trained.contract.classes:
-            raise ConfigError(f"real={config.real}: more classes than the model's {trained.contract.classes}")
+    labels = _labels_like(real, trained, protocol)
     fake = generate_clips(
         trained.generator,
         count=protocol.fake_count,
@@ -93,6 +89,7 @@ def _model(config: DictConfig) -> tuple[dict[str, Any], Path]:
             "kclips": trained.kclips,
         },
     )
+    _warn_of_skipped(result, "real", real)
     default = (trained.run or trained.file.parent) / "metrics.json"
     return result, _output(config, default)
 
@@ -127,9 +124,27 @@ def _folders(config: DictConfig) -> tuple[dict[str, Any], Path]:
         fake_info=_source_info(fake),
     )
     for side, source in (("real", real), ("fake", fake)):
-        if source.skipped:
-            result["warnings"].append(f"{len(source.skipped)} {side} videos could not be used")
+        _warn_of_skipped(result, side, source)
     return result, _output(config, Path("metrics.json"))
+
+
+def _labels_like(source: VideoSource, trained: Trained, protocol: Standard) -> Tensor | None:
+    """Labels for the fake clips with the frequencies of `source`, whose classes are the model's by name."""
+    if not trained.contract.classes:
+        return None
+    labels = draw_labels(source, protocol.fake_count, rng.generator(protocol.seed, "labels"))
+    known = list(trained.config.clip.class_names)
+    if labels is None:
+        raise ConfigError(f"{source.name} has no classes, and the model is conditional on {', '.join(known)}")
+    unknown = [name for name in source.classes if name not in known]
+    if unknown:
+        raise ConfigError(f"{source.name} has the class {unknown[0]!r}; the model knows {', '.join(known)}")
+    return torch.tensor([known.index(name) for name in source.classes])[labels]
+
+
+def _warn_of_skipped(result: dict[str, Any], side: str, source: VideoSource) -> None:
+    if source.skipped:
+        result["warnings"].append(f"{len(source.skipped)} {side} videos could not be used")
 
 
 def _settle_clip(config: DictConfig, defaults: DictConfig) -> None:
@@ -139,14 +154,15 @@ def _settle_clip(config: DictConfig, defaults: DictConfig) -> None:
 
 
 def _videos(path: str, config: DictConfig) -> Videos:
-    source = Videos(path=path, size=config.clip.size, channels=config.clip.channels)
+    resize = config.protocol.resize
+    source = Videos(path=path, size=config.clip.size, channels=config.clip.channels, resize=resize)
     source.prepare()
     source.setup()
     return source
 
 
 def _training_data(trained: Trained) -> VideoSource:
-    source: VideoSource = instantiate(trained.config.data)
+    source, _ = build_source(trained.config)
     try:
         source.prepare()
         source.setup()

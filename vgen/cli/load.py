@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hydra
 import torch
 from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError, safe_open
@@ -44,6 +45,7 @@ def load_trained(path: str, device: torch.device) -> Trained:
     """
     file = find_checkpoint(path)
     weights, config, kclips = _exported(file) if file.suffix == ".safetensors" else _checkpoint(file)
+    _require_modules(config.generator, file)
     generator = instantiate(config.generator)
     load_weights(generator, weights, file)
     run = file.parent.parent
@@ -68,6 +70,19 @@ def pick_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device={name}: no CUDA device on this machine")
     return device
+
+
+def _require_modules(node: Any, file: Path) -> None:
+    """A checkpoint says which classes to build; only networks are, lest a stranger's file call something else."""
+    if isinstance(node, DictConfig):
+        if "_target_" in node:
+            target = hydra.utils.get_object(node._target_)
+            if not (isinstance(target, type) and issubclass(target, nn.Module)):
+                raise CheckpointError(
+                    f"checkpoint {file}: its generator is made of {node._target_}, which is no network"
+                )
+        for value in node.values():
+            _require_modules(value, file)
 
 
 def _checkpoint(file: Path) -> tuple[dict[str, Tensor], DictConfig, float]:

@@ -32,7 +32,7 @@ def sample(config: DictConfig) -> None:
         if not isinstance(config[key], int) or config[key] < 1:
             raise ConfigError(f"{key}={config[key]}: must be a whole number of at least 1")
     trained = load_trained(config.checkpoint, pick_device(config.device))
-    folder = Path(config.output) if config.output else _default_folder(trained, config.seed)
+    folder = Path(config.output).absolute() if config.output else _default_folder(trained, config.seed)
     clips = generate_clips(
         trained.generator,
         count=config.count,
@@ -41,6 +41,8 @@ def sample(config: DictConfig) -> None:
         seed=config.seed,
         batch=config.batch,
     )
+    for stale in folder.glob(f"[0-9][0-9][0-9][0-9][0-9][0-9].{config.format}"):
+        stale.unlink()
     grid: list[np.ndarray] = []
     number = 0
     for batch in clips:
@@ -58,7 +60,13 @@ def sample(config: DictConfig) -> None:
 def sample_times(trained: Trained, frames: int | None, stride: float | None) -> Tensor:
     """Times (T,) of the clips to make; ConfigError if the generator cannot make them."""
     clip = trained.config.clip
+    if frames is not None and frames < 1:
+        raise ConfigError(f"frames={frames}: must be at least 1")
     frames = int(frames or trained.contract.frames or clip.frames)
+    if stride not in (None, clip.stride) and not trained.contract.reads_times:
+        raise ConfigError(
+            f"stride={stride}: this generator makes frames {clip.stride} apart, as it was trained on"
+        )
     times = regular_times(1, frames, clip.stride if stride is None else stride)
     try:
         trained.contract.check_times(times)

@@ -3,13 +3,16 @@
 import logging
 import os
 import sys
+import uuid
 import warnings
 from pathlib import Path
+from typing import Any
 
 import hydra
 import torch
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from vgen.callback import wandb_bridge
@@ -24,14 +27,14 @@ from vgen.cli.build import (
 from vgen.cli.errors import telling
 from vgen.config import CONF_DIR, ConfigError, plain
 from vgen.files import replacing
-from vgen.launch.processes import launched_externally, other_ranks, process_count
+from vgen.launch.processes import other_ranks, process_count
 from vgen.training.checkpoint import read_checkpoint
 
 log = logging.getLogger("vgen")
 
 # What may change when a run is continued: its length, the machine, and where and how often it reports.
 MAY_CHANGE = {
-    "kclips", "output", "paths", "trainer", "logger", "callback", "workers", "choices", "debug",
+    "kclips", "output", "run_id", "paths", "trainer", "logger", "callback", "workers", "choices", "debug",
     "sample_every", "metric_every", "checkpoint_every", "log_every", "protocol", "extractor", "metric",
 }  # fmt: skip
 
@@ -39,34 +42,44 @@ MAY_CHANGE = {
 @hydra.main(config_path=str(CONF_DIR), config_name="train", version_base="1.3")
 def application(config: DictConfig) -> None:
     """Train the run that `config` describes; its folder is Hydra's output folder."""
-    with telling("train"):
-        with open_dict(config):
-            config.choices = _choices()
+    with open_dict(config):
+        config.choices = _choices()
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        # The sweep goes on after a job that fails, and reports the failure at its end.
         train(config)
+    else:
+        with telling("train"):
+            train(config)
 
 
 def train(config: DictConfig) -> None:
     """Train, or continue, the run in `config.paths.run`."""
     check_values(config)
     run = Path(config.paths.run)
+    if OmegaConf.select(config, "data.path"):
+        config.data.path = str(Path(config.data.path).expanduser().absolute())
     data = build_data(config)
     settle_classes(config, data.source)
+    last = run / "checkpoints" / "last.ckpt"
+    saved = read_checkpoint(last)["vgen"]["config"] if last.exists() else None
+    if config.run_id is None:
+        config.run_id = saved["run_id"] if saved else uuid.uuid4().hex[:12]
     OmegaConf.resolve(config)
     torch.manual_seed(config.seed)  # of the initial weights
     model = build_model(config, data.sampler)
+    if saved:
+        _check_same_run(run, saved, plain(config))
     count = process_count(config.trainer.accelerator, config.trainer.devices)
     model.check_division(count * config.trainer.num_nodes)
     data.prepare_data()
     data.setup()
-    last = run / "checkpoints" / "last.ckpt"
-    resume = _check_resume(run, last, plain(config)) if last.exists() else False
     config_file = run / "config.yaml"
-    if not launched_externally() or os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0":
+    if _first_process():
         with replacing(config_file) as partial:
             partial.write_text(yaml.safe_dump(plain(config), sort_keys=False))
     worker = [sys.executable, "-m", "vgen.cli.worker", str(config_file)]
     with other_ranks(count, worker):
-        fit(config, data, model, last if resume else None)
+        fit(config, data, model, last if saved else None)
     log.info("run folder: %s", run)
 
 
@@ -91,10 +104,8 @@ def fit(config: DictConfig, data, model, checkpoint: Path | None) -> None:
         raise KeyboardInterrupt
 
 
-def _check_resume(run: Path, last: Path, new: dict) -> bool:
-    """True after checking that the run in the folder is this run; ConfigError naming the keys if it is not."""
-    contents = read_checkpoint(last)
-    saved = contents["vgen"]["config"]
+def _check_same_run(run: Path, saved: dict[str, Any], new: dict[str, Any]) -> None:
+    """Raise ConfigError, naming the keys, if the run in the folder is another than the one asked for."""
     differing = differing_keys(saved, new, MAY_CHANGE)
     if differing:
         shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
@@ -102,7 +113,11 @@ def _check_resume(run: Path, last: Path, new: dict) -> bool:
             f"{run} holds a run with another configuration ({shown} differ): give the same keys to continue "
             "it, or another output= for a new run"
         )
-    return True
+
+
+def _first_process() -> bool:
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
+    return next((os.environ[name] for name in names if name in os.environ), "0") == "0"
 
 
 def _choices() -> dict:

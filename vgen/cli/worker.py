@@ -8,9 +8,11 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from vgen.cli.errors import telling
 from vgen.cli.train import train
 
 if __name__ == "__main__":
     config = OmegaConf.load(Path(sys.argv[1]))
     OmegaConf.set_struct(config, True)
-    train(config)  # type: ignore[arg-type]
+    with telling("train"):
+        train(config)  # type: ignore[arg-type]

@@ -55,9 +55,12 @@ class ClipDataModule(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.flip = flip
+        self._prepared = False
 
     def prepare_data(self) -> None:
-        self.source.prepare()
+        if not self._prepared:
+            self.source.prepare()
+            self._prepared = True
 
     def setup(self, stage: str | None = None) -> None:
         self.source.setup()

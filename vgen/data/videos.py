@@ -153,7 +153,7 @@ class Videos:
     def _adopt(self, pack: Pack) -> None:
         self._pack = pack
         self._kept = [video for video in pack.videos if video.frames >= self.min_frames]
-        self.__dict__.pop("fingerprint", None)
+        self.__dict__.pop("_fingerprint", None)
         short = [
             Skipped(video.name, f"{video.frames} frames, {self.min_frames} needed")
             for video in pack.videos

@@ -11,10 +11,14 @@ from vgen.layer.label import one_hot
 
 
 class Motion(Protocol):
-    """Latent -> a code of width `dim` per frame. `frames` is the only length it can make, or None for any."""
+    """Latent -> a code of width `dim` per frame. `frames` is the only length it can make, or None for any.
+
+    `reads_times` as in `vgen.clip.Generator`.
+    """
 
     dim: int
     frames: int | None
+    reads_times: bool
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """Named parts (not "content"), each with first dimension `batch`, drawn on the CPU from `rng`."""
@@ -69,6 +73,7 @@ class Framewise(nn.Module):
         self.motion = motion(label_dim=to_motion)
         self.synthesis = synthesis(code_dim=content_dim + to_synthesis + self.motion.dim)
         self.frames = self.motion.frames
+        self.reads_times = self.motion.reads_times
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """The part "content" (B, content_dim) and the parts of the motion source."""

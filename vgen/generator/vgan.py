@@ -31,6 +31,7 @@ class VGAN(nn.Module):
     """
 
     frames: int | None
+    reads_times = False
 
     def __init__(
         self,

@@ -53,7 +53,11 @@ def other_ranks(count: int, command: Sequence[str]) -> Iterator[None]:
     if count <= 1 or launched_externally():
         yield
         return
-    before = {name: os.environ.get(name) for name in _VARIABLES}
+    # Inside a Slurm allocation of one task Lightning would take every process for rank 0 of 1.
+    slurm = [name for name in os.environ if name.startswith("SLURM_")]
+    before = {name: os.environ.get(name) for name in (*_VARIABLES, *slurm)}
+    for name in slurm:
+        del os.environ[name]
     shared = {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
@@ -99,6 +103,8 @@ def _watch(children: list[subprocess.Popen[bytes]], done: threading.Event) -> No
         if not done.wait(20):
             rank = children.index(failed) + 1
             print(f"vgen: error: rank {rank} ended with code {failed.returncode}; stopping", file=sys.stderr)
+            for child in children:
+                child.kill()
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(20)
             os._exit(1)

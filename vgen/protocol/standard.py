@@ -27,6 +27,7 @@ class Standard:
         count: clips per side.
         seed: of the choice of real clips and of the latents.
         divisor: of covariances, "N-1" or "N".
+        resize: what brings videos to `size`: "crop" the short side and cut out the centre, or "squash" both sides.
         repeats: sets of `count` fakes, each compared with the same real clips; their mean is reported.
 
     Raises:
@@ -45,6 +46,7 @@ class Standard:
         seed: int = 0,
         divisor: Literal["N-1", "N"] = "N-1",
         repeats: int = 1,
+        resize: Literal["crop", "squash"] = "crop",
     ) -> None:
         for key, number, least in (
             ("frames", frames, 1),
@@ -58,6 +60,8 @@ class Standard:
                 raise ValueError(f"protocol.{key}={number}: expected {least} or more")
         if divisor not in ("N-1", "N"):
             raise ValueError(f'protocol.divisor={divisor!r}: choose "N-1" or "N"')
+        if resize not in ("crop", "squash"):
+            raise ValueError(f"protocol.resize={resize!r}: choose crop or squash")
         self.name = name
         self.frames = frames
         self.size = size
@@ -67,6 +71,7 @@ class Standard:
         self.seed = seed
         self.divisor: Literal["N-1", "N"] = divisor
         self.repeats = repeats
+        self.resize: Literal["crop", "squash"] = resize
 
     @property
     def fake_count(self) -> int:
@@ -84,6 +89,7 @@ class Standard:
             "seed": self.seed,
             "divisor": self.divisor,
             "repeats": self.repeats,
+            "resize": self.resize,
             "real_clips": REAL_CLIPS,
             "fake_clips": FAKE_CLIPS,
         }

@@ -54,7 +54,10 @@ class Run:
 
     @property
     def kclips(self) -> float | None:
-        """Thousand real clips shown to D so far."""
+        """Thousand real clips that D had been shown when the run's numbers were made."""
+        evaluated = _evaluated_kclips(self.evaluation)
+        if evaluated is not None:
+            return evaluated
         return float(self.curves.index[-1]) if len(self.curves) else None
 
     @property
@@ -80,6 +83,13 @@ class Run:
         if not isinstance(git, dict) or not git.get("commit"):
             return ""
         return str(git["commit"])[:10] + ("+changes" if git.get("diff") else "")
+
+
+def _evaluated_kclips(evaluation: dict[str, Any]) -> float | None:
+    """How long the evaluated checkpoint had been trained, where metrics.json says so."""
+    fake = evaluation.get("fake")
+    kclips = fake.get("kclips") if isinstance(fake, dict) else None
+    return float(kclips) if isinstance(kclips, int | float) else None
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -175,6 +185,13 @@ def _read_run(path: Path, name: str) -> tuple[Run | None, list[Problem]]:
         said.append(f"failed: {provenance['failed']}")
     elif provenance and not provenance.get("finished"):
         said.append("not finished: it was killed or is still running")
+
+    evaluated = _evaluated_kclips(evaluation)
+    if evaluated is not None and len(curves) and evaluated < float(curves.index[-1]):
+        end = float(curves.index[-1])
+        said.append(
+            f"its numbers are those of the checkpoint at {evaluated:g} kclips; it was trained to {end:g}"
+        )
 
     nothing = not scores and curves.empty
     problems = [Problem(name, "; ".join(said), nothing)] if said else []

@@ -18,9 +18,17 @@ def latent_rows(generator: nn.Module, indices: range, times: Tensor, seed: int) 
 
 @torch.no_grad()
 def generate_clips(
-    generator: nn.Module, *, count: int, times: Tensor, labels: Tensor | None, seed: int, batch: int = 16
+    generator: nn.Module,
+    *,
+    count: int,
+    times: Tensor,
+    labels: Tensor | None,
+    seed: int,
+    batch: int = 16,
+    rank: int = 0,
+    world: int = 1,
 ) -> Iterator[Tensor]:
-    """Generate `count` clips in evaluation mode, `batch` at a time.
+    """Generate `count` clips in evaluation mode, `batch` at a time; of these batches every world-th from `rank` on.
 
     Args:
         generator: on the device it is to run on.
@@ -33,7 +41,7 @@ def generate_clips(
     was_training = generator.training
     generator.eval()
     try:
-        for start in range(0, count, batch):
+        for start in range(rank * batch, count, world * batch):
             indices = range(start, min(start + batch, count))
             rows = times.expand(len(indices), -1)
             latent = {k: v.to(device) for k, v in latent_rows(generator, indices, rows, seed).items()}

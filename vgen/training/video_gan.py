@@ -7,6 +7,7 @@ clip: `clips_seen` counts the real clips shown to the discriminator over all pro
 
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
@@ -92,6 +93,7 @@ class VideoGAN(LightningModule):
         self.config = config or {}
         self.iteration = 0
         self.scalars = ScalarAverages()
+        self.step_started = 0.0
 
     @property
     def clips_per_step(self) -> int:
@@ -282,6 +284,13 @@ class VideoGAN(LightningModule):
         block = getattr(self.trainer.strategy, "block_backward_sync", None)
         return nullcontext() if last or block is None or self.trainer.world_size == 1 else block()
 
+    def on_train_start(self) -> None:
+        self.step_started = time.perf_counter()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        # Lightning calls this after the callbacks' hooks: the next step, its loading included, begins here.
+        self.step_started = time.perf_counter()
+
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         # Lightning calls this after fp16 gradients have been unscaled, which is where clipping is right (#9694).
         if self.clip_norm is not None:
@@ -298,9 +307,11 @@ class VideoGAN(LightningModule):
         found = self.scalars.first_non_finite()
         if found is None:
             return
-        name, iteration = found
+        raise self._non_finite(*found)
+
+    def _non_finite(self, name: str, iteration: int) -> NonFiniteLoss:
         kclips = iteration * self.clips_per_step / 1000
-        raise NonFiniteLoss(
+        return NonFiniteLoss(
             f"{name} became NaN or inf at iteration {iteration} ({kclips:g} kclips); last good checkpoint: "
             f"{self._last_checkpoint() or 'none yet'}. Lower the learning rate, add regularizer=r1, or set "
             "training.clip_norm."
@@ -330,6 +341,10 @@ class VideoGAN(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.check_finite()
+        # The losses of this step were computed before its update, which may have overflowed.
+        for name, value in checkpoint["state_dict"].items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise self._non_finite(name, self.iteration)
         checkpoint["vgen"] = {
             "iteration": self.iteration,
             "config": self.config,

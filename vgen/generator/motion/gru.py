@@ -21,6 +21,7 @@ class GRUMotion(nn.Module):
     """
 
     frames: int | None = None
+    reads_times = False
 
     def __init__(self, *, motion_dim: int = 10, label_dim: int = 0):
         super().__init__()
