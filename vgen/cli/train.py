@@ -26,9 +26,11 @@ from vgen.cli.build import (
 )
 from vgen.cli.errors import telling
 from vgen.config import CONF_DIR, ConfigError, plain
+from vgen.data.module import ClipDataModule
 from vgen.files import replacing
 from vgen.launch.processes import other_ranks, process_count
 from vgen.training.checkpoint import read_checkpoint
+from vgen.training.video_gan import VideoGAN
 
 log = logging.getLogger("vgen")
 
@@ -83,7 +85,7 @@ def train(config: DictConfig) -> None:
     log.info("run folder: %s", run)
 
 
-def fit(config: DictConfig, data, model, checkpoint: Path | None) -> None:
+def fit(config: DictConfig, data: ClipDataModule, model: VideoGAN, checkpoint: Path | None) -> None:
     """Build the trainer and fit; every rank does this."""
     _quiet()
     trainer = build_trainer(config)

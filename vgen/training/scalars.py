@@ -51,13 +51,14 @@ class ScalarAverages:
 
     def flush(self) -> dict[str, float]:
         """The mean of each scalar since the last flush; starts anew. Synchronises."""
-        means = {
-            name: total / self._counts[names]
-            for names, sums in self._sums.items()
-            for name, total in zip(names, sums.tolist(), strict=True)
-        }
+        totals: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for names, sums in self._sums.items():
+            for name, total in zip(names, sums.tolist(), strict=True):
+                totals[name] = totals.get(name, 0.0) + total
+                counts[name] = counts.get(name, 0) + self._counts[names]
         self._sums, self._counts, self._first_bad = {}, {}, {}
-        return means
+        return {name: total / counts[name] for name, total in totals.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """What has been added since the last flush, so that a resumed run logs the same means."""
