@@ -250,6 +250,22 @@ def test_experiments_compose_and_resolve(option: str) -> None:
     assert plain(config)["name"] == option
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "generator=vgan",
+        "discriminator=vgan",
+        "regularizer=none",
+        "regularizer=[wgan_gp]",
+        "loss=wgan",
+        "data=shapes",
+    ],
+)
+def test_an_experiment_takes_other_parts(tmp_path: Path, change: str) -> None:
+    """What an experiment sets must not stand in the way of swapping one of its parts."""
+    train_steps(tmp_path, "experiment=demo", change, "clip.frames=8", "width=4", steps=1)
+
+
 @pytest.mark.parametrize("option", options().get("experiment", ()))
 def test_debug_makes_any_experiment_short(option: str) -> None:
     config = compose(f"experiment={option}", "debug=fast", "paths.run=unused")

@@ -96,7 +96,8 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
         generator=generator,
         discriminator=instantiate(config.discriminator),
         loss=instantiate(config.loss),
-        regularizers=instantiate(config.regularizer),
+        # An experiment's settings for a term that is not chosen are no term.
+        regularizers={k: instantiate(v) for k, v in config.regularizer.items() if "_target_" in v},
         augment=instantiate(config.augment),
         generator_optimizer=instantiate(config.optimizer.generator),
         discriminator_optimizer=instantiate(config.optimizer.discriminator),
