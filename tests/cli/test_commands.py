@@ -171,7 +171,11 @@ def test_the_same_command_continues_a_run_bit_for_bit(tmp_path: Path) -> None:
     arguments = [*TINY, "callback=[checkpoint,export]", "checkpoint_every=0.004", "regularizer=[r1]"]
     vgen("train", *arguments, f"output={whole}", "kclips=0.024")
     vgen("train", *arguments, f"output={parts}", "kclips=0.012")
+    first = yaml.safe_load((parts / "config.yaml").read_text())
     vgen("train", *arguments, f"output={parts}", "kclips=0.024")
+    again = yaml.safe_load((parts / "config.yaml").read_text())
+    assert again["run_id"] == first["run_id"]
+    assert again["kclips"] == 0.024
     states = [read_checkpoint(f / "checkpoints" / "last.ckpt") for f in (whole, parts)]
     assert states[0]["vgen"]["iteration"] == states[1]["vgen"]["iteration"] == 6
     for name, value in states[0]["state_dict"].items():
