@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,13 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 from vgen.files import replacing
+from vgen.protocol.score import versions
 from vgen.training.video_gan import VideoGAN
 
 PACKAGES = (
     "vgen", "torch", "pytorch-lightning", "hydra-core", "omegaconf", "torchmetrics", "wandb", "numpy", "av",
     "pillow",
 )  # fmt: skip
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
@@ -73,7 +62,7 @@ class Provenance(Callback):
             "command": shlex.join(sys.argv),
             "seed": seed,
             "git": git_state(Path(__file__).parent),
-            "versions": versions(),
+            "versions": versions(PACKAGES),
             "hardware": hardware(),
         }
 

@@ -114,10 +114,10 @@ def check_shape(features: Features, protocol: Standard, side: str) -> None:
         raise ValueError(f"{side} clips are {width}x{height}, the protocol says size={protocol.size}")
 
 
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+def versions(packages: Iterable[str] = ("vgen", "torch", "torchmetrics", "numpy")) -> dict[str, str]:
+    """Versions of Python and of `packages`; by default of what the numbers depend on."""
     found = {"python": platform.python_version()}
-    for package in ("vgen", "torch", "torchmetrics", "numpy"):
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
