@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vgen.callback.csv_logger import MetricsCSV
 from vgen.callback.metrics import OnlineMetrics
-from vgen.clip import Clip, Sampler, Step, as_generator
+from vgen.clip import Clip, Sampler, as_generator
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
 from vgen.data.source import VideoSource
@@ -114,33 +114,19 @@ def _try_parts(model: VideoGAN, times: Tensor) -> None:
     generator = as_generator(model.generator)
     label = torch.zeros(1, dtype=torch.int64) if generator.classes else None
     latent = generator.sample_latent(1, times, torch.Generator().manual_seed(0))
-    decompose = getattr(generator, "decompose", None)
     with torch.random.fork_rng(devices=[]):
         try:
-            made = (
-                decompose(latent, times, label) if decompose else {"video": generator(latent, times, label)}
-            )
+            made = model.generate(latent, times, label)
             clip = Clip(made["video"].detach().requires_grad_(), times, label)
-            judged = model.discriminator(clip)
+            judged = model.judge(clip)
         except RuntimeError as error:
             raise ConfigError(
                 f"generator and discriminator do not fit: {str(error).splitlines()[0]}"
             ) from error
-        step = Step(
-            generator=model.generator,
-            discriminator=model.discriminator,
-            judge=model.discriminator,
-            real=clip,
-            fake=clip,
-            on_real=judged,
-            on_fake=judged,
-            latent=latent,
-            parts={name: part for name, part in made.items() if name != "video"},
-        )
+        step = model.step_so_far(clip, clip, judged, judged, latent, made)
         for player in ("discriminator", "generator"):
             model.objective.adversarial(player, judged, judged)
             model.objective.regularization(model.objective.due(player, 0), step)
-        model.augment(clip)
     model.zero_grad()
     model.train()
 

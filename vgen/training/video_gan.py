@@ -173,26 +173,18 @@ class VideoGAN(LightningModule):
             with self._streams("discriminator", index, number) as stream:
                 with torch.no_grad():
                     latent = self._latent(real, stream)
-                    fake = self._generate(latent, real)["video"].to(self.dtype)
+                    made = self.generate(latent, real.times, real.label)
+                    fake = made["video"].to(self.dtype)
                 real.video.requires_grad_("real" in differentiated)
                 fake.requires_grad_("fake" in differentiated)
                 fakes = real.with_video(fake)
                 # The passes that a penalty differentiates run in float32, and are shared with the loss.
                 with self._island("real" in differentiated):
-                    on_real = self._judge(real)
+                    on_real = self.judge(real)
                 with self._island("fake" in differentiated):
-                    on_fake = self._judge(fakes)
+                    on_fake = self.judge(fakes)
                 heads = self.objective.adversarial("discriminator", on_real, on_fake)
-                step = Step(
-                    generator=self.generator,
-                    discriminator=self.discriminator,
-                    judge=self._judge,
-                    real=real,
-                    fake=fakes,
-                    on_real=on_real,
-                    on_fake=on_fake,
-                    latent=latent,
-                )
+                step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
                 extra = self.objective.regularization(due, step)
                 self._backward("d", heads, extra, len(parts), last=number == len(parts) - 1)
                 real.video.requires_grad_(False)
@@ -214,24 +206,14 @@ class VideoGAN(LightningModule):
             for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
                 with self._streams("generator", 0, number) as stream:
                     latent = self._latent(real, stream)
-                    made = self._generate(latent, real)
+                    made = self.generate(latent, real.times, real.label)
                     fakes = real.with_video(made["video"].to(self.dtype))
-                    on_fake = self._judge(fakes)
+                    on_fake = self.judge(fakes)
                     if self.objective.loss.relativistic:
                         with torch.no_grad():
-                            on_real = self._judge(real)
+                            on_real = self.judge(real)
                     heads = self.objective.adversarial("generator", on_real, on_fake)
-                    step = Step(
-                        generator=self.generator,
-                        discriminator=self.discriminator,
-                        judge=self._judge,
-                        real=real,
-                        fake=fakes,
-                        on_real=on_real,
-                        on_fake=on_fake,
-                        latent=latent,
-                        parts={name: part for name, part in made.items() if name != "video"},
-                    )
+                    step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
                     extra = self.objective.regularization(due, step)
                     self._backward("g", heads, extra, len(parts), last=number == len(parts) - 1)
             optimizer.step()
@@ -267,14 +249,38 @@ class VideoGAN(LightningModule):
     def _place(self, values: Tensor) -> Tensor:
         return values.to(self.device, cast(torch.dtype, self.dtype) if values.is_floating_point() else None)
 
-    def _generate(self, latent: Latent, like: Clip) -> dict[str, Tensor]:
+    def generate(self, latent: Latent, times: Tensor, label: Tensor | None) -> dict[str, Tensor]:
+        """The generator's clip as "video", with its named parts beside it where it decomposes one."""
         decompose = getattr(self.generator, "decompose", None)
         if decompose is not None:
-            return decompose(latent, like.times, like.label)
-        return {"video": self.generator(latent, like.times, like.label)}
+            return decompose(latent, times, label)
+        return {"video": self.generator(latent, times, label)}
 
-    def _judge(self, clip: Clip) -> Judgement:
+    def judge(self, clip: Clip) -> Judgement:
+        """What the discriminator says of the augmented clip."""
         return self.discriminator(self.augment(clip))
+
+    def step_so_far(
+        self,
+        real: Clip,
+        fake: Clip,
+        on_real: Judgement,
+        on_fake: Judgement,
+        latent: Latent,
+        made: Mapping[str, Tensor],
+    ) -> Step:
+        """What regularisers get to read; `made` is what `generate` returned."""
+        return Step(
+            generator=self.generator,
+            discriminator=self.discriminator,
+            judge=self.judge,
+            real=real,
+            fake=fake,
+            on_real=on_real,
+            on_fake=on_fake,
+            latent=latent,
+            parts={name: part for name, part in made.items() if name != "video"},
+        )
 
     def _island(self, on: bool) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, enabled=False) if on else nullcontext()
