@@ -94,6 +94,7 @@ class VideoGAN(LightningModule):
         self.iteration = 0
         self.scalars = ScalarAverages()
         self.step_started = 0.0
+        self.stop_at_non_finite = True
 
     @property
     def clips_per_step(self) -> int:
@@ -159,7 +160,8 @@ class VideoGAN(LightningModule):
             ),
         )
         # On the CPU reading a scalar costs nothing; elsewhere it would stall the device at every step.
-        if self.device.type == "cpu" or self.iteration % self.log_every == 0:
+        look = self.device.type == "cpu" or self.iteration % self.log_every == 0
+        if look and self.stop_at_non_finite:
             self.check_finite()
         if self.iteration % self.log_every == 0:
             self.log_everywhere(self.scalars.flush())
@@ -308,12 +310,24 @@ class VideoGAN(LightningModule):
     def _count(self, scalars: Mapping[str, Tensor]) -> None:
         self.scalars.add(scalars, self.iteration)
 
-    def check_finite(self) -> None:
-        """Raise NonFiniteLoss, naming term, step and last good checkpoint, if a loss has become NaN or inf."""
+    def check_finite(self, weights: bool = False) -> None:
+        """Raise NonFiniteLoss, naming term, step and last good checkpoint, if a loss has become NaN or inf.
+
+        With `weights`, parameters and buffers are looked at too: a step may overflow after finite losses.
+        """
+        found = self.first_non_finite(weights)
+        if found is not None:
+            raise self._non_finite(*found)
+
+    def first_non_finite(self, weights: bool = False) -> tuple[str, int] | None:
+        """Name and iteration of the first NaN or inf since the last logging event, or None. Synchronises."""
         found = self.scalars.first_non_finite()
-        if found is None:
-            return
-        raise self._non_finite(*found)
+        if found is not None or not weights:
+            return found
+        values = {name: value for name, value in self.state_dict().items() if value.is_floating_point()}
+        broken = (name for name, value in values.items() if not bool(value.isfinite().all()))
+        name = next(broken, None)
+        return None if name is None else (name, self.iteration)
 
     def _non_finite(self, name: str, iteration: int) -> NonFiniteLoss:
         kclips = iteration * self.clips_per_step / 1000
@@ -346,11 +360,7 @@ class VideoGAN(LightningModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.check_finite()
-        # The losses of this step were computed before its update, which may have overflowed.
-        for name, value in checkpoint["state_dict"].items():
-            if value.is_floating_point() and not bool(value.isfinite().all()):
-                raise self._non_finite(name, self.iteration)
+        self.check_finite(weights=True)
         checkpoint["vgen"] = {
             "iteration": self.iteration,
             "config": self.config,
