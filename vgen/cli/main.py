@@ -16,6 +16,7 @@ COMMANDS = {
     "sample": "write clips from a trained generator",
     "evaluate": "metrics of a model, or of two folders of videos",
     "report": "tables, curves and samples of runs as one page",
+    "reproduce": "make a run again from its folder, and compare",
 }
 
 
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def usage() -> str:
-    lines = [f"  {name:<10}{what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:<11}{what}" for name, what in COMMANDS.items()]
     return "\n".join(
         [
             "usage: vgen COMMAND [key=value ...]",
