@@ -5,11 +5,9 @@ It knows the contracts of `vgen.clip` and never a concrete network. One `trainin
 clip: `clips_seen` counts the real clips shown to the discriminator over all processes.
 """
 
-import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -21,9 +19,12 @@ from vgen import rng
 from vgen.clip import Augment, Clip, Judgement, Latent, Loss, Regularizer, Step, as_generator, from_pixels
 from vgen.training.clock import count_only
 from vgen.training.ema import GeneratorAverage, ema_decay
+from vgen.training.guard import non_finite_error, non_finite_weight
 from vgen.training.memory import to_channels_last, video_layout
 from vgen.training.objective import Objective
-from vgen.training.scalars import NonFiniteLoss, ScalarAverages
+from vgen.training.pieces import detached, frozen, split_rows
+from vgen.training.scalars import ScalarAverages
+from vgen.training.step_timer import Timer, untimed
 
 OptimizerFactory = Callable[..., Optimizer]
 
@@ -95,6 +96,7 @@ class VideoGAN(LightningModule):
         self.scalars = ScalarAverages()
         self.step_started = 0.0
         self.stop_at_non_finite = True
+        self.timed: Timer = untimed
 
     @property
     def clips_per_step(self) -> int:
@@ -144,27 +146,27 @@ class VideoGAN(LightningModule):
         torch.manual_seed(rng.derive(self.seed, "network", self.iteration, self.global_rank))
         video = video_layout(from_pixels(batch["pixels"]).to(self.dtype), self.channels_last)
         real = Clip(video, batch["times"], batch.get("label"))
-        rounds = [_rows(part, self.accumulate) for part in _rows(real, self.d_steps)]
+        rounds = [split_rows(part, self.accumulate) for part in split_rows(real, self.d_steps)]
         on_real: list[Judgement] = []
         for index, parts in enumerate(rounds):
             on_real = self._update_discriminator(optimizer_d, parts, index)
         self._update_generator(optimizer_g, rounds[-1], on_real)
         self.iteration += 1
-        self.generator_average.update(
-            self.generator,
-            ema_decay(
+        with self.timed("average"):
+            decay = ema_decay(
                 clips_seen=self.clips_seen,
                 clips_per_step=self.clips_per_step,
                 half_life=self.ema_half_life * 1000,
                 ramp_up=self.ema_ramp_up,
-            ),
-        )
+            )
+            self.generator_average.update(self.generator, decay)
         # On the CPU reading a scalar costs nothing; elsewhere it would stall the device at every step.
         look = self.device.type == "cpu" or self.iteration % self.log_every == 0
         if look and self.stop_at_non_finite:
             self.check_finite()
         if self.iteration % self.log_every == 0:
-            self.log_everywhere(self.scalars.flush())
+            with self.timed("logging"):
+                self.log_everywhere(self.scalars.flush())
 
     def _update_discriminator(self, optimizer: Any, parts: list[Clip], index: int) -> list[Judgement]:
         due = self.objective.due("discriminator", self.iteration * self.d_steps + index)
@@ -173,7 +175,7 @@ class VideoGAN(LightningModule):
         optimizer.zero_grad()
         for number, real in enumerate(parts):
             with self._streams("discriminator", index, number) as stream:
-                with torch.no_grad():
+                with torch.no_grad(), self.timed("D: fakes"):
                     latent = self._latent(real, stream)
                     made = self.generate(latent, real.times, real.label)
                     fake = made["video"].to(self.dtype)
@@ -181,21 +183,24 @@ class VideoGAN(LightningModule):
                 fake.requires_grad_("fake" in differentiated)
                 fakes = real.with_video(fake)
                 # The passes that a penalty differentiates run in float32, and are shared with the loss.
-                with self._island("real" in differentiated):
-                    on_real = self.judge(real)
-                with self._island("fake" in differentiated):
-                    on_fake = self.judge(fakes)
-                heads = self.objective.adversarial("discriminator", on_real, on_fake)
-                step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
-                extra = self.objective.regularization(due, step)
+                with self.timed("D: forward"):
+                    with self._island("real" in differentiated):
+                        on_real = self.judge(real)
+                    with self._island("fake" in differentiated):
+                        on_fake = self.judge(fakes)
+                    heads = self.objective.adversarial("discriminator", on_real, on_fake)
+                with self.timed("D: regularizers"):
+                    step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
+                    extra = self.objective.regularization(due, step)
                 self._backward("d", heads, extra, len(parts), last=number == len(parts) - 1)
                 real.video.requires_grad_(False)
-            judged.append(_detach(on_real))
+            judged.append(detached(on_real))
             for head, logits in on_real.logits.items():
                 self._count(
                     {f"logit/real_{head}": logits.mean(), f"logit/fake_{head}": on_fake.logits[head].mean()}
                 )
-        optimizer.step()
+        with self.timed("D: optimizer"):
+            optimizer.step()
         adapt = getattr(self.augment, "adapt", None)
         if adapt is not None:
             adapt([logits for judgement in judged for logits in judgement.logits.values()])
@@ -204,21 +209,24 @@ class VideoGAN(LightningModule):
     def _update_generator(self, optimizer: Any, parts: list[Clip], judged: list[Judgement]) -> None:
         due = self.objective.due("generator", self.iteration)
         optimizer.zero_grad()
-        with _frozen(self.discriminator):
+        with frozen(self.discriminator):
             for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
                 with self._streams("generator", 0, number) as stream:
-                    latent = self._latent(real, stream)
-                    made = self.generate(latent, real.times, real.label)
-                    fakes = real.with_video(made["video"].to(self.dtype))
-                    on_fake = self.judge(fakes)
-                    if self.objective.loss.relativistic:
-                        with torch.no_grad():
-                            on_real = self.judge(real)
-                    heads = self.objective.adversarial("generator", on_real, on_fake)
-                    step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
-                    extra = self.objective.regularization(due, step)
+                    with self.timed("G: forward"):
+                        latent = self._latent(real, stream)
+                        made = self.generate(latent, real.times, real.label)
+                        fakes = real.with_video(made["video"].to(self.dtype))
+                        on_fake = self.judge(fakes)
+                        if self.objective.loss.relativistic:
+                            with torch.no_grad():
+                                on_real = self.judge(real)
+                        heads = self.objective.adversarial("generator", on_real, on_fake)
+                    with self.timed("G: regularizers"):
+                        step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
+                        extra = self.objective.regularization(due, step)
                     self._backward("g", heads, extra, len(parts), last=number == len(parts) - 1)
-            optimizer.step()
+            with self.timed("G: optimizer"):
+                optimizer.step()
 
     def _backward(
         self, player: str, heads: Mapping[str, Tensor], extra: Mapping[str, Tensor], parts: int, last: bool
@@ -229,7 +237,7 @@ class VideoGAN(LightningModule):
             | {f"loss/{player}_{head}": value for head, value in heads.items()}
             | {f"regularizer/{name}": value for name, value in extra.items()}
         )
-        with self._no_sync(last):
+        with self._no_sync(last), self.timed(f"{player.upper()}: backward"):
             self.manual_backward(total / parts)
 
     # Parts of an iteration
@@ -317,37 +325,15 @@ class VideoGAN(LightningModule):
         """
         found = self.first_non_finite(weights)
         if found is not None:
-            raise self._non_finite(*found)
+            raise non_finite_error(*found, self.clips_per_step, self._trainer)
 
     def first_non_finite(self, weights: bool = False) -> tuple[str, int] | None:
         """Name and iteration of the first NaN or inf since the last logging event, or None. Synchronises."""
         found = self.scalars.first_non_finite()
         if found is not None or not weights:
             return found
-        values = {name: value for name, value in self.state_dict().items() if value.is_floating_point()}
-        broken = (name for name, value in values.items() if not bool(value.isfinite().all()))
-        name = next(broken, None)
-        return None if name is None else (name, self.iteration)
-
-    def _non_finite(self, name: str, iteration: int) -> NonFiniteLoss:
-        kclips = iteration * self.clips_per_step / 1000
-        return NonFiniteLoss(
-            f"{name} became NaN or inf at iteration {iteration} ({kclips:g} kclips); last good checkpoint: "
-            f"{self._last_checkpoint() or 'none yet'}. Lower the learning rate, add regularizer=r1, or set "
-            "training.clip_norm."
-        )
-
-    def _last_checkpoint(self) -> str | None:
-        """The newest checkpoint file of this run's checkpoint callbacks."""
-        callbacks = self.trainer.checkpoint_callbacks if self._trainer is not None else []
-        paths = [
-            getattr(callback, name, "")
-            for callback in callbacks
-            for name in ("last_model_path", "best_model_path")
-        ]
-        return max(
-            (path for path in paths if path and os.path.exists(path)), key=os.path.getmtime, default=None
-        )
+        broken = non_finite_weight(self)
+        return None if broken is None else (broken, self.iteration)
 
     def log_everywhere(self, values: Mapping[str, float]) -> None:
         """Send scalars to every logger, with thousand clips as the common axis."""
@@ -370,30 +356,3 @@ class VideoGAN(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.iteration = int(checkpoint["vgen"]["iteration"])
         self.scalars.load_state_dict(checkpoint["vgen"]["scalars"], self.device)
-
-
-def _rows(clip: Clip, parts: int) -> list[Clip]:
-    """The batch in `parts` equal runs of rows."""
-    size = math.ceil(clip.batch / parts)
-    slices = [slice(start, start + size) for start in range(0, clip.batch, size)]
-    return [
-        Clip(clip.video[rows], clip.times[rows], None if clip.label is None else clip.label[rows])
-        for rows in slices
-    ]
-
-
-def _detach(judgement: Judgement) -> Judgement:
-    return Judgement({head: logits.detach() for head, logits in judgement.logits.items()})
-
-
-@contextmanager
-def _frozen(module: nn.Module) -> Iterator[None]:
-    """No weight gradients for `module` inside the block; parameters that were frozen stay so afterwards."""
-    trained = [p for p in module.parameters() if p.requires_grad]
-    for parameter in trained:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)
