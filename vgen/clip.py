@@ -211,16 +211,25 @@ class Sampler(Protocol):
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Clip -> features. Knows its own resize, range and least length.
+    """Clip -> features, one tensor for each of its roles. Knows its own resize, range and least length.
 
-    `name` appears in metric names (`fvd/<name>`); `fingerprint` identifies weights and preprocessing.
+    `name` appears in metric names (`fvd/<name>`); `fingerprint` identifies weights, preprocessing and code.
+    `roles` are the keys of what it returns. Four are common to many extractors:
+
+    - "clip" (B, D): one vector per clip;
+    - "logits" (B, K): class logits of the clip, before the softmax;
+    - "frames" (B, T, D): one vector per frame;
+    - "frame_logits" (B, T, K): class logits of each frame.
+
+    Others belong to one extractor and bear its name ("color", "flow"). One that can be run in several ways may have a
+    `stamp`, which says beside a number how it was ("eps1e-3,tf1").
     """
 
     name: str
-    dim: int
+    roles: tuple[str, ...]
     min_frames: int
     fingerprint: str
 
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """(B, T, H, W, C) uint8 -> (B, D) float32."""
+    def __call__(self, pixels: Tensor) -> dict[str, Tensor]:
+        """(B, T, H, W, C) uint8 -> role -> float32, first dimension B. A clip's features do not depend on others."""
         ...

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -20,6 +21,14 @@ TINY = [
     "debug=fast", "clip.size=16", "generator.synthesis.base_channels=4", "discriminator.base_channels=4",
     "protocol.count=6", "data.videos=12",
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_features(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Features that other runs of the tests left behind would hide what extracting does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VGEN_FEATURES", str(tmp_path_factory.mktemp("features")))
+        yield
 
 
 def vgen(*arguments: str) -> None:
@@ -127,20 +136,87 @@ def test_evaluate_a_model_and_two_folders(
     assert result["fake"]["kclips"] == 0.016
     assert "fvd[embedded-" in capsys.readouterr().out
 
+    capsys.readouterr()
+    real, fake = folders(tmp_path)
+    arguments = [f"real={real}", f"fake={fake}", f"output={tmp_path}", "protocol.count=5"]
+    vgen("evaluate", *arguments)
+    result = json.loads((tmp_path / "metrics.json").read_text())
+    assert result["real"]["size"] == [16, 16]
+    assert result["real"]["clips"] == result["fake"]["clips"] == 5
+    assert result["real"]["from_cache"] == {"embedded": 0}
+    assert any("stored with losses" in warning for warning in result["warnings"])
+
+    vgen("evaluate", *arguments, "metric=[precision_recall,temporal_flickering]")
+    again = json.loads((tmp_path / "metrics.json").read_text())
+    assert again["real"]["from_cache"] == {"embedded": 5, "change": 0, "flow": 0}
+    assert {"recall/embedded", "temporal_flickering/change", "dynamic_degree/flow"} <= set(again["metrics"])
+    assert "real" in again["metrics"]["temporal_flickering/change"]
+    assert "features of 10 of 30 were there already" in capsys.readouterr().out
+
+
+def folders(parent: Path) -> tuple[Path, Path]:
     for side, start in (("real", 0), ("fake", 60)):
         for n in range(5):
             pixels = np.random.default_rng(start + n).integers(0, 255, (20, 16, 16, 3), dtype=np.uint8)
-            write_video(tmp_path / side / f"{n}.mp4", pixels, fps=8)
-    vgen(
-        "evaluate",
-        f"real={tmp_path / 'real'}",
-        f"fake={tmp_path / 'fake'}",
-        f"output={tmp_path}",
-        "protocol.count=5",
+            write_video(parent / side / f"{n}.mp4", pixels, fps=8)
+    return parent / "real", parent / "fake"
+
+
+def test_what_needs_a_model(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "m.json"
+    wanted = "metric=[disentanglement,memorization,mcs]"
+    size = ["metric.disentanglement.bases=3", "metric.disentanglement.draws=2", "protocol.count=8"]
+    vgen("evaluate", f"checkpoint={run}", wanted, *size, f"output={output}")
+    metrics = json.loads(output.read_text())["metrics"]
+    assert {"disentanglement/embedded", "variance_motion/embedded", "mcs/embedded"} <= set(metrics)
+    assert 0 <= metrics["disentanglement/embedded"]["value"] <= 1
+    picture = Path(metrics["memorization/embedded"]["picture"])
+    assert picture == tmp_path / "m_memorization_embedded.mp4"
+    assert frames_in(picture) == 16
+    line = error_of(
+        capsys, "evaluate", f"checkpoint={run}", wanted, *size, "metric.disentanglement.parts=[content,shape]"
     )
-    result = json.loads((tmp_path / "metrics.json").read_text())
-    assert result["protocol"]["size"] == 16
-    assert result["real"]["clips"] == result["fake"]["clips"] == 5
+    assert "has no part 'shape'; it has content, motion_start, motion_noise" in line
+    assert "it needs a model (checkpoint=RUN), not videos" in error_of(
+        capsys, "evaluate", "real=a", "fake=b", wanted
+    )
+
+
+def test_what_the_videos_of_a_run_cannot_give(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = error_of(capsys, "evaluate", f"checkpoint={run}", "protocol.split=test")
+    assert "protocol.split=test is a sub-folder of real=DIR" in line
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "clips.npy", np.zeros((2, 16, 8, 8, 3), np.uint8))
+    sides = [f"{side}={tmp_path / 'clips.npy'}" for side in ("real", "fake")]
+    output = tmp_path / "clips.npy" / "m.json"
+    line = error_of(capsys, "evaluate", *sides, f"output={output}")
+    assert line.startswith(f"vgen: error: output={output}: cannot be written (")
+
+
+@pytest.mark.slow
+def test_processes_do_not_change_the_numbers(run: Path, tmp_path: Path) -> None:
+    """5 clips in chunks of 2, of which the fourth process gets none."""
+    results = []
+    for processes in (1, 4):
+        output = tmp_path / f"{processes}.json"
+        vgen(
+            "evaluate",
+            f"checkpoint={run}",
+            "protocol.count=5",
+            "metric=[frechet,kernel,temporal_flickering]",
+            f"processes={processes}",
+            "batch=2",
+            "features_cache=false",
+            f"output={output}",
+        )
+        results.append(json.loads(output.read_text()))
+    assert results[0]["metrics"] == results[1]["metrics"]
+    assert results[0]["fake"]["content"] == results[1]["fake"]["content"]
+    assert results[1]["machine"]["processes"] == 4
 
 
 def test_the_online_metric_is_the_evaluated_one(run: Path, tmp_path: Path) -> None:
@@ -281,6 +357,10 @@ def test_a_loss_from_outside_trains_without_a_fork(tmp_path: Path, monkeypatch: 
         ("sample", "checkpoint=... must be given"),
         ("sample checkpoint=/nonexistent", "there is no such run folder or file"),
         ("evaluate", "give checkpoint=RUN, or both real=DIR and fake=DIR"),
+        ("evaluate real=a fake=b processes=0", "processes=0: must be at least 1"),
+        ("evaluate real=/nonexistent fake=b", "/nonexistent"),
+        ("evaluate real=a fake=b extractor=[flow] metric=[frechet]", "metric.frechet reads 'clip' features"),
+        ("train extractor=[random]", "best=fvd/embedded: the run measures fvd/random, kvd/random"),
         ("report runs=/nonexistent", "/nonexistent"),
         ("trian", "Did you mean 'train'?"),
     ],

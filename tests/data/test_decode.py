@@ -10,7 +10,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from movies import moving_bar, write_frames, write_movie, write_strip
 from PIL import Image
 
-from vgen.data.decode import Unreadable, _check_complete, decode, probe
+from vgen.data.decode import Unreadable, _check_complete, decode, first_size, probe
 from vgen.data.layout import Entry
 
 
@@ -107,6 +107,43 @@ def test_headers_are_probed(tmp_path):
     assert probe(*entry(write_movie(tmp_path / "a.mkv", pixels, rate=20))).frames == 10  # from its duration
     assert probe(*entry(write_strip(tmp_path / "s.png", pixels), "strip image")).frames == 10
     assert probe(*entry(write_frames(tmp_path / "v", pixels), "frame folder")).frames == 10
+
+
+def test_what_storage_loses(tmp_path):
+    pixels = moving_bar(4)
+    folders = {suffix: tmp_path / suffix for suffix in ("png", "jpg", "webp")}
+    for suffix, folder in folders.items():
+        folder.mkdir()
+        Image.fromarray(pixels[0]).save(folder / f"0.{suffix}")
+    kinds = {name: probe(*entry(folder, "frame folder")).lossy for name, folder in folders.items()}
+    assert kinds == {"png": False, "jpg": True, "webp": None}
+    assert probe(*entry(write_strip(tmp_path / "s.png", pixels), "strip image")).lossy is False
+    movies = {
+        "h264 420": ("a.mp4", "libx264", "yuv420p", True),
+        "h264 444": ("b.mp4", "libx264", "yuv444p", None),
+        "ffv1 rgb": ("c.mkv", "ffv1", "bgr0", False),
+        "ffv1 420": ("d.mkv", "ffv1", "yuv420p", True),
+        "raw": ("e.avi", "rawvideo", "bgr24", False),
+        "mpeg4": ("f.avi", "mpeg4", "yuv420p", True),
+        "gif": ("g.gif", "gif", "rgb8", True),
+    }
+    for name, (file, codec, pix_fmt, lossy) in movies.items():
+        with av.open(str(tmp_path / file), "w") as out:
+            stream = out.add_stream(codec, rate=10)
+            stream.width, stream.height, stream.pix_fmt = 32, 32, pix_fmt
+            for frame in pixels:
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            out.mux(stream.encode(None))
+        assert probe(*entry(tmp_path / file)).lossy is lossy, name
+        if lossy is False:
+            assert np.array_equal(read(tmp_path / file), pixels), name
+
+
+def test_the_first_frame_has_the_size_of_the_others(tmp_path):
+    pixels = moving_bar(3, 32, 48)
+    path = write_movie(tmp_path / "a.mp4", pixels)
+    assert first_size(*entry(path)) == (32, 48)
+    assert probe(*entry(path)).size == (48, 32)
 
 
 NOISE = np.random.Generator(np.random.PCG64(0)).integers(0, 255, (40, 32, 32, 3), dtype=np.uint8)

@@ -88,6 +88,61 @@ def test_mixed_sizes_within_and_across_videos(tmp_path):
     ]
 
 
+def test_as_stored_takes_the_size_that_most_have(tmp_path):
+    for name, (height, width) in {"a": (24, 40), "b": (24, 40), "c": (40, 24), "d": (24, 24)}.items():
+        write_frames(tmp_path / "set" / name, moving_bar(5, height, width))
+    (tmp_path / "set" / "e").mkdir()
+    (tmp_path / "set" / "e" / "0.png").write_bytes(b"no image")
+    write_movie(tmp_path / "set" / "one.mp4", moving_bar(1, 24, 40))
+    videos = open_videos(tmp_path / "set", size=None, min_frames=2)
+    assert videos.names == ["a", "b"]
+    assert np.array_equal(videos.read(1, np.arange(5)), moving_bar(5, 24, 40))
+    reasons = {skipped.path: skipped.reason for skipped in videos.skipped}
+    assert reasons["c"] == "frames of 24x40 pixels, and most videos have 40x24"
+    assert reasons["d"] == "frames of 24x24 pixels, and most videos have 40x24"
+    assert reasons["one.mp4"] == "1 frames, 2 needed"
+    assert set(reasons) == {"c", "d", "e", "one.mp4"}
+    grey = open_videos(tmp_path / "set", size=None, channels=1)
+    assert grey.read(0, np.arange(2)).shape == (2, 24, 40, 1)
+    again = Videos(path=str(tmp_path / "set"), size=None, cache=str(tmp_path / "cache"), min_frames=2)
+    again.setup()
+    assert again.fingerprint == videos.fingerprint
+
+
+def test_a_size_that_changes_within_a_video_is_skipped_as_stored(tmp_path):
+    for name, (height, width) in {"a": (24, 24), "b": (24, 24)}.items():
+        write_frames(tmp_path / "set" / name, moving_bar(3, height, width))
+    write_frames(tmp_path / "extra", moving_bar(1, 30, 24))
+    shutil.move(tmp_path / "extra" / "frame0.png", tmp_path / "set" / "b" / "frame3.png")
+    videos = open_videos(tmp_path / "set", size=None)
+    assert [(s.path, s.reason) for s in videos.skipped] == [
+        ("b", "frames of 24x30 pixels, and most videos have 24x24")
+    ]
+
+
+def test_facts_of_storage(tmp_path):
+    write_movie(tmp_path / "set" / "a.mp4", moving_bar(4, 32, 48), rate=12)
+    write_movie(tmp_path / "set" / "b.avi", moving_bar(4, 32, 48), codec="mpeg4", rate=24)
+    write_movie(tmp_path / "set" / "c.avi", moving_bar(4, 64, 64), codec="mpeg4", rate=24)
+    videos = open_videos(tmp_path / "set")
+    assert videos.rates == [12.0, 24.0, 24.0]
+    assert videos.fps == 24.0
+    assert videos.lossy is True
+    assert videos.stored_sizes == "48x32, 64x64"
+    (tmp_path / "set" / "b.avi").unlink()
+    (tmp_path / "set" / "c.avi").unlink()
+    assert open_videos(tmp_path / "set").lossy is None  # h264 in 4:4:4 can be either
+    write_strip(tmp_path / "exact" / "a.png", moving_bar(4))
+    assert open_videos(tmp_path / "exact").lossy is False
+
+
+def test_the_filter_is_part_of_the_pack(tmp_path):
+    write_frames(tmp_path / "set" / "a", moving_bar(4, 42, 61))
+    sets = [open_videos(tmp_path / "set", resample=how) for how in ("bicubic", "videogpt", "cdfvd", "digan")]
+    assert len(packs(tmp_path / "set")) == 4
+    assert len({videos.fingerprint for videos in sets}) == 4
+
+
 def test_decoded_once(folder, monkeypatch):
     first = open_videos(folder)
     monkeypatch.setattr("vgen.data.videos.decode", None)  # decoding again would raise
@@ -191,7 +246,7 @@ def test_forbidden_files_are_skipped_until_allowed(folder):
 
 
 def test_wrong_arguments(tmp_path):
-    for wrong in ({"size": 0}, {"channels": 4}, {"resize": "stretch"}):
+    for wrong in ({"size": 0}, {"channels": 4}, {"resize": "stretch"}, {"resample": "nearest"}):
         with pytest.raises(ValueError, match=f"data.{next(iter(wrong))} is"):
             Videos(**{"path": str(tmp_path), "size": 8, **wrong})
     with pytest.raises(FileNotFoundError, match=r"data\.path"):

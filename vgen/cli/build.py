@@ -3,14 +3,15 @@
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from vgen.callback.csv_logger import MetricsCSV
 from vgen.callback.metrics import OnlineMetrics
+from vgen.callback.step_profile import StepProfile
 from vgen.clip import Clip, Sampler, as_generator
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
@@ -146,9 +147,12 @@ def build_trainer(config: DictConfig) -> Trainer:
     loggers = _built(config, "logger", Logger)
     # metrics.csv comes first, so that a run has its numbers even if another logger fails.
     loggers.sort(key=lambda logger: not isinstance(logger, MetricsCSV))
-    callbacks = _built(config, "callback", Callback)
-    _check_monitors(callbacks)
-    factory = instantiate(settings)
+    callbacks = _callbacks(config)
+    arguments = settings.copy()
+    with open_dict(arguments):
+        if arguments.pop("profile", False):  # the one key that is not an argument of Lightning's
+            callbacks.append(StepProfile())
+    factory = instantiate(arguments)
     return factory(
         callbacks=callbacks,
         logger=loggers or False,
@@ -160,7 +164,7 @@ def build_trainer(config: DictConfig) -> Trainer:
         num_sanity_val_steps=0,
         enable_model_summary=False,
         enable_progress_bar=any(isinstance(c, ProgressBar) for c in callbacks),
-        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
+        enable_checkpointing=any(isinstance(c, Checkpoint) for c in callbacks),
     )
 
 
@@ -175,13 +179,39 @@ def _built(config: DictConfig, group: str, kind: type) -> list[Any]:
     return list(named.values())
 
 
-def _check_monitors(callbacks: list[Callback]) -> None:
-    """A monitored metric that is never measured would silently keep no best checkpoint."""
-    measured = [name for c in callbacks if isinstance(c, OnlineMetrics) for name in c.names]
-    for callback in callbacks:
+def _callbacks(config: DictConfig) -> list[Callback]:
+    """The callbacks; a best checkpoint is kept by `best` where a metric of that name is measured.
+
+    Raises ConfigError for a `best` that nothing measures or that has no better direction: a monitored metric
+    without values would silently keep no checkpoint.
+    """
+    chosen = _built(config, "callback", Callback)
+    measured = {
+        n: better for c in chosen if isinstance(c, OnlineMetrics) for n, better in c.directions.items()
+    }
+    kept = []
+    for callback in chosen:
         monitor = getattr(callback, "monitor", None)
-        if measured and isinstance(callback, ModelCheckpoint) and monitor and monitor not in measured:
-            raise ConfigError(f"callback.best.monitor={monitor}: the run measures {', '.join(measured)}")
+        if isinstance(callback, ModelCheckpoint) and monitor:
+            if not measured:
+                continue
+            if monitor not in measured:
+                raise ConfigError(
+                    f"best={monitor}: the run measures {', '.join(measured)}; choose one of them"
+                )
+            if measured[monitor] is None:
+                raise ConfigError(
+                    f"best={monitor}: neither way is better; choose another of {', '.join(measured)}"
+                )
+            set_direction(callback, higher_is_better=bool(measured[monitor]))
+        kept.append(callback)
+    return kept
+
+
+def set_direction(checkpoint: ModelCheckpoint, *, higher_is_better: bool) -> None:
+    """Keep the highest, or the lowest, value of the monitored metric; it is not known when the YAML is written."""
+    checkpoint.mode = "max" if higher_is_better else "min"
+    checkpoint.kth_value = torch.tensor(-torch.inf if higher_is_better else torch.inf)
 
 
 def differing_keys(saved: dict[str, Any], new: dict[str, Any], ignored: set[str]) -> list[str]:

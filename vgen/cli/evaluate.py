@@ -3,29 +3,38 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from vgen import rng
 from vgen.cli.build import build_source
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
+from vgen.cli.ranks import first_then_others, local_device, ranks
+from vgen.cli.roles import settle_extractors
 from vgen.cli.sample import sample_times
-from vgen.config import CONF_DIR, ConfigError, instantiate
-from vgen.data.evaluation_clips import draw_labels, leading_clips, real_clips
+from vgen.clip import Extractor
+from vgen.config import CONF_DIR, ConfigError, instantiate, plain, type_problem
+from vgen.data.evaluation_clips import VideoClips, draw_labels
 from vgen.data.source import VideoSource
-from vgen.data.videos import Videos
 from vgen.files import replacing
-from vgen.protocol.score import score
+from vgen.protocol.contract import ClipSet, SetMetric
+from vgen.protocol.offenders import write_offenders
+from vgen.protocol.pairing import check_sets_suffice, extractors_of, listed, pairs_of
+from vgen.protocol.prepared import check_prepared
+from vgen.protocol.score import Side, check_alike, compare, look
 from vgen.protocol.standard import Standard
+from vgen.protocol.store import FeatureStore
 from vgen.protocol.table import format_table
-from vgen.training.sampling import generate_clips
+from vgen.training.generated_clips import GeneratedClips
+from vgen.training.redrawn_clips import redrawn_features, redraws_of
 
 log = logging.getLogger("vgen")
 
@@ -38,101 +47,149 @@ def application(config: DictConfig) -> None:
 
 def evaluate(config: DictConfig) -> None:
     """Measure what `config` names, write the JSON file and print the table."""
-    if config.checkpoint is None and (config.real is None or config.fake is None):
-        raise ConfigError("give checkpoint=RUN, or both real=DIR and fake=DIR (vgen evaluate --help)")
-    if config.checkpoint is not None and config.fake is not None:
-        raise ConfigError("checkpoint= and fake= are both fake sides: give one of them")
-    result, output = _model(config) if config.checkpoint is not None else _folders(config)
+    _check(config)
+    settle_extractors(config)
+    with ranks(config, "evaluate", config.processes) as (rank, world):
+        result, output = _measure(config, rank, world)
+    if rank > 0:
+        return
+    result["request"] = plain(config)  # vgen reproduce asks the same again
     with replacing(output) as partial:
         partial.write_text(json.dumps(result, indent=2))
     print(format_table(result))
     print(f"written to {output}")
 
 
-def _model(config: DictConfig) -> tuple[dict[str, Any], Path]:
+@dataclass(frozen=True)
+class _Question:
+    """Two sets of clips, and where the answer goes."""
+
+    real: ClipSet
+    fake: ClipSet
+    output: Path
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the configuration builds before any video is read."""
+
+    protocol: Standard
+    metrics: list[SetMetric]
+    pairs: list[tuple[SetMetric, Extractor]]
+
+    @property
+    def extractors(self) -> list[Extractor]:
+        return extractors_of(self.pairs)
+
+
+def _measure(config: DictConfig, rank: int, world: int) -> tuple[dict[str, Any], Path]:
+    device = local_device(pick_device(config.device))
+    question, parts = (_model if config.checkpoint is not None else _folders)(config, device, rank)
+    real, fake = question.real, question.fake
+    check_alike(real, fake)
+    redraws = redraws_of(fake, parts.pairs) if isinstance(fake, GeneratedClips) else {}
+    how: dict[str, Any] = {
+        "store": FeatureStore.chosen(config.features_cache),
+        "batch": config.batch,
+        "device": device,
+        "rank": rank,
+        "world": world,
+        "progress": rank == 0,
+    }
+    of_real = look(real, parts.extractors, protocol=parts.protocol, side="real", **how)
+    of_fake = look(fake, parts.extractors, protocol=parts.protocol, side="fake", **how)
+    redrawn = redrawn_features(redraws, **how)
+    if rank > 0:
+        return {}, question.output
+    result = compare(
+        of_real,
+        of_fake,
+        extractors=parts.extractors,
+        metrics=parts.metrics,
+        protocol=parts.protocol,
+        redrawn=redrawn,
+    )
+    # what rounds differently elsewhere
+    result["machine"] = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "processes": world,
+        "threads": torch.get_num_threads(),
+    }
+    _picture(result, of_real, of_fake, parts, question.output)
+    return result, question.output
+
+
+def _check(config: DictConfig) -> None:
+    if config.checkpoint is None and (config.real is None or config.fake is None):
+        raise ConfigError("give checkpoint=RUN, or both real=DIR and fake=DIR (vgen evaluate --help)")
+    if config.checkpoint is not None and config.fake is not None:
+        raise ConfigError("checkpoint= and fake= are both fake sides: give one of them")
+    for key in ("batch", "processes"):
+        problem = type_problem(int, config[key])
+        if problem or config[key] < 1:
+            raise ConfigError(f"{key}={config[key]}: {problem or 'must be at least 1'}")
+
+
+def _parts(config: DictConfig) -> _Parts:
+    protocol: Standard = instantiate(config.protocol)
+    metrics = listed(instantiate(config.metric))
+    return _Parts(protocol, metrics, pairs_of(instantiate(config.extractor), metrics, protocol))
+
+
+def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Question, _Parts]:
     """The model in `config.checkpoint` against its data, or against the videos in `config.real`."""
-    device = pick_device(config.device)
     trained = load_trained(config.checkpoint, device)
     _settle_clip(config, trained.config.clip)
     for key in ("size", "channels"):
         if config.clip[key] != trained.config.clip[key]:
             raise ConfigError(f"clip.{key}={config.clip[key]}: the model makes {trained.config.clip[key]}")
-    if "resize" in trained.config.data:
+    if "resize" in trained.config.data and OmegaConf.is_interpolation(config.protocol, "resize"):
         config.protocol.resize = trained.config.data.resize
-    protocol: Standard = instantiate(config.protocol)
-    extractor = instantiate(config.extractor)
-    metrics = instantiate(config.metric)
-    protocol.check(extractor, metrics.values())
+    parts = _parts(config)
+    protocol = parts.protocol
     times = sample_times(trained, protocol.frames, protocol.stride)
-    real = _videos(config.real, config) if config.real else _training_data(trained)
-    labels = _labels_like(real, trained, protocol)
-    fake = generate_clips(
-        trained.generator,
-        count=protocol.fake_count,
-        times=times,
-        labels=labels,
-        seed=protocol.seed,
-        batch=config.batch,
+    source = (
+        _open(config.real, protocol, config, real=True, rank=rank)
+        if config.real
+        else _data(trained, protocol, rank)
     )
-    result = score(
-        _real(real, protocol, config.batch),
-        fake,
-        extractor=extractor,
-        metrics=metrics,
-        protocol=protocol,
-        device=device,
-        progress=True,
-        real_info=_source_info(real),
-        fake_info={
+    real = protocol.real_clips(source)
+    _name_classes(real, list(trained.config.clip.class_names))
+    count = protocol.fake_count or len(real)
+    fake = GeneratedClips(
+        trained.generator,
+        count=count,
+        times=times,
+        labels=_labels_like(source, trained, count, protocol.seed),
+        seed=protocol.seed,
+        pixels=protocol.pixels,
+        info={
             "source": str(trained.file),
             "fingerprint": _file_hash(trained.file),
             "kclips": trained.kclips,
         },
     )
-    _warn_of_skipped(result, "real", real)
-    default = (trained.run or trained.file.parent) / "metrics.json"
-    return result, _output(config, default)
+    output = _output(config, (trained.run or trained.file.parent) / "metrics.json")
+    return _Question(real, fake, output), parts
 
 
-def _folders(config: DictConfig) -> tuple[dict[str, Any], Path]:
+def _folders(config: DictConfig, device: torch.device, rank: int) -> tuple[_Question, _Parts]:
     """Two folders of videos."""
-    if config.clip.size is None:
-        config.clip.size = Videos(path=config.real, size=1).native_size()
-        log.info("clip.size=%d, the short side of the first real video", config.clip.size)
     _settle_clip(config, DictConfig({"frames": 16, "channels": 3, "stride": 1, "size": None}))
-    protocol: Standard = instantiate(config.protocol)
-    extractor = instantiate(config.extractor)
-    metrics = instantiate(config.metric)
-    protocol.check(extractor, metrics.values())
-    real, fake = _videos(config.real, config), _videos(config.fake, config)
-    result = score(
-        _real(real, protocol, config.batch),
-        leading_clips(
-            fake,
-            frames=protocol.frames,
-            stride=protocol.fake_stride,
-            count=protocol.fake_count,
-            seed=protocol.seed,
-            batch=config.batch,
-        ),
-        extractor=extractor,
-        metrics=metrics,
-        protocol=protocol,
-        device=pick_device(config.device),
-        progress=True,
-        real_info=_source_info(real),
-        fake_info=_source_info(fake),
-    )
-    for side, source in (("real", real), ("fake", fake)):
-        _warn_of_skipped(result, side, source)
-    return result, _output(config, Path("metrics.json"))
+    parts = _parts(config)
+    check_sets_suffice(parts.pairs)
+    protocol = parts.protocol
+    real = protocol.real_clips(_open(config.real, protocol, config, real=True, rank=rank))
+    fake = protocol.fake_clips(_open(config.fake, protocol, config, real=False, rank=rank))
+    _name_classes(fake, list(real.source.classes))
+    return _Question(real, fake, _output(config, Path("metrics.json"))), parts
 
 
-def _labels_like(source: VideoSource, trained: Trained, protocol: Standard) -> Tensor | None:
+def _labels_like(source: VideoSource, trained: Trained, count: int, seed: int) -> Tensor | None:
     """Labels for the fake clips with the frequencies of `source`, whose classes are the model's by name."""
     if not trained.contract.classes:
         return None
-    labels = draw_labels(source, protocol.fake_count, rng.generator(protocol.seed, "labels"))
+    labels = draw_labels(source, count, rng.generator(seed, "labels"))
     known = list(trained.config.clip.class_names)
     if labels is None:
         raise ConfigError(f"{source.name} has no classes, and the model is conditional on {', '.join(known)}")
@@ -142,9 +199,21 @@ def _labels_like(source: VideoSource, trained: Trained, protocol: Standard) -> T
     return torch.tensor([known.index(name) for name in source.classes])[labels]
 
 
-def _warn_of_skipped(result: dict[str, Any], side: str, source: VideoSource) -> None:
-    if source.skipped:
-        result["warnings"].append(f"{len(source.skipped)} {side} videos could not be used")
+def _name_classes(clips: VideoClips, names: list[str]) -> None:
+    """Number the classes of `clips` as `names` do; without labels if it has one that is not among them."""
+    classes = clips.source.classes
+    if clips.labels is not None:
+        known = all(name in names for name in classes)
+        clips.labels = torch.tensor([names.index(name) for name in classes])[clips.labels] if known else None
+
+
+def _picture(result: dict[str, Any], real: Side, fake: Side, parts: _Parts, output: Path) -> None:
+    """Beside the numbers, the fake clips that metrics point at, each with the real clip it is held against."""
+    for metric, extractor in parts.pairs:
+        if hasattr(metric, "offenders"):
+            name = f"{metric.names[0]}/{extractor.name}"
+            file = write_offenders(output, metric, extractor, real, fake)
+            result["metrics"][name]["picture"] = str(file)
 
 
 def _settle_clip(config: DictConfig, defaults: DictConfig) -> None:
@@ -153,49 +222,39 @@ def _settle_clip(config: DictConfig, defaults: DictConfig) -> None:
             config.clip[key] = defaults[key]
 
 
-def _videos(path: str, config: DictConfig) -> Videos:
-    resize = config.protocol.resize
-    source = Videos(path=path, size=config.clip.size, channels=config.clip.channels, resize=resize)
-    source.prepare()
-    source.setup()
-    return source
-
-
-def _training_data(trained: Trained) -> VideoSource:
-    source, _ = build_source(trained.config)
-    try:
-        source.prepare()
-        source.setup()
-    except FileNotFoundError as error:
-        raise ConfigError(f"{error}; the data has moved: give real=DIR") from error
-    return source
-
-
-def _real(source: VideoSource, protocol: Standard, batch: int) -> Iterator[Tensor]:
-    return real_clips(
-        source,
-        frames=protocol.frames,
-        stride=protocol.stride,
-        count=protocol.count,
-        seed=protocol.seed,
-        batch=batch,
+def _open(path: str, protocol: Standard, config: DictConfig, *, real: bool, rank: int) -> VideoSource:
+    return first_then_others(
+        rank, lambda: protocol.open_videos(path, real=real, channels=config.clip.channels)
     )
 
 
-def _source_info(source: VideoSource) -> dict[str, Any]:
-    return {
-        "source": str(getattr(source, "path", source.name)),
-        "fingerprint": source.fingerprint,
-        "videos": len(source),
-        "skipped": [{"path": str(s.path), "reason": s.reason} for s in source.skipped],
-    }
+def _data(trained: Trained, protocol: Standard, rank: int) -> VideoSource:
+    source, _ = build_source(trained.config)
+    check_prepared(source, protocol)
+
+    def ready() -> VideoSource:
+        try:
+            source.prepare()
+            source.setup()
+        except FileNotFoundError as error:
+            raise ConfigError(f"{error}; the data has moved: give real=DIR") from error
+        return source
+
+    return first_then_others(rank, ready)
 
 
 def _output(config: DictConfig, default: Path) -> Path:
-    if config.output is None:
-        return default
-    output = Path(config.output)
-    return output if output.suffix == ".json" else output / "metrics.json"
+    """Where the numbers go; that it can be written to is found out before they are made."""
+    output = default if config.output is None else Path(config.output)
+    if output.suffix != ".json":
+        output /= "metrics.json"
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(f"output={output}: cannot be written ({error.strerror}); give another") from error
+    return output
 
 
 def _file_hash(file: Path) -> str:

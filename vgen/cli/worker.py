@@ -1,18 +1,19 @@
-"""A rank other than the first: trains the one job whose resolved config it is given.
+"""A rank other than the first: does its part of the one job whose resolved config it is given.
 
-python -m vgen.cli.worker RUN/config.yaml
+python -m vgen.cli.worker train RUN/config.yaml
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from vgen.cli.errors import telling
-from vgen.cli.train import train
 
 if __name__ == "__main__":
-    config = OmegaConf.load(Path(sys.argv[1]))
+    command = sys.argv[1]
+    config = OmegaConf.load(Path(sys.argv[2]))
     OmegaConf.set_struct(config, True)
-    with telling("train"):
-        train(config)  # type: ignore[arg-type]
+    with telling(command):
+        getattr(import_module(f"vgen.cli.{command}"), command)(config)

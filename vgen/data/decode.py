@@ -1,9 +1,10 @@
 """One video on disk -> RGB frames, or the reason why not."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import av
 import numpy as np
@@ -31,6 +32,26 @@ TO_RGB = (
     | Interpolation.BITEXACT
 )
 SHORTFALL = 0.1  # of the declared length: container headers are honest, not exact
+# Codecs that keep every bit of a picture, and the pixels that RGB passes through unchanged: YUV rounds, 4:2:0 blurs.
+LOSSLESS = (
+    *(
+        "apng",
+        "bmp",
+        "ffv1",
+        "ffvhuff",
+        "huffyuv",
+        "lagarith",
+        "magicyuv",
+        "png",
+        "qtrle",
+        "rawvideo",
+        "tiff",
+    ),
+    *("utvideo", "zlib"),
+)
+EXACT = ("rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "gray", "mono")
+CAN_BE_LOSSLESS = ("av1", "h264", "hevc", "vp9", "webp", "jpeg2000", "jpegls")  # no header says whether it is
+LOSSY_IMAGES, EXACT_IMAGES = (".jpg", ".jpeg", ".gif"), (".png", ".bmp", ".ppm", ".pgm")
 
 
 class Unreadable(Exception):
@@ -39,14 +60,18 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Probe:
-    """What the headers declare: number of frames and frame rate, None where they do not say; the short side."""
+    """What the headers declare: number of frames and frame rate, None where they do not say; the size (W, H).
+
+    `lossy` says whether storing the pictures has changed them; None where the format can do either.
+    """
 
     frames: int | None
     fps: float | None
-    short_side: int
+    size: tuple[int, int]
+    lossy: bool | None
 
 
-def decode(root: Path, entry: Entry) -> Iterator[np.ndarray]:
+def decode(root: Path, entry: Entry) -> Generator[np.ndarray, None, None]:
     """The frames of a video in order, in blocks (n, H, W, 3) uint8; H and W may change between blocks.
 
     Colours follow the matrix and range that the file declares (BT.601, limited, where it declares none);
@@ -81,14 +106,34 @@ def probe(root: Path, entry: Entry) -> Probe:
                 rate = stream.average_rate or stream.guessed_rate
                 seconds = _declared_seconds(container, stream)
                 frames = stream.frames or (round(seconds * rate) if seconds and rate else None)
-                side = min(stream.codec_context.width, stream.codec_context.height)
-                return Probe(frames, float(rate) if rate else None, side)
+                size = stream.codec_context.width, stream.codec_context.height
+                return Probe(frames, float(rate) if rate else None, size, _lossy_stream(stream))
         case "frame folder":
             with Image.open(path) as image:
-                return Probe(len(entry.files), None, min(image.size))
+                lossy = _lossy_image(entry.files[0])
+                return Probe(len(entry.files), None, image.size, lossy)
         case "strip image":
             with Image.open(path) as image:
-                return Probe(strip_frames(*image.size), None, min(image.size))
+                side = min(image.size)
+                return Probe(strip_frames(*image.size), None, (side, side), _lossy_image(entry.files[0]))
+
+
+def first_size(root: Path, entry: Entry) -> tuple[int, int]:
+    """Height and width of the first frame, as `decode` gives it. Raises what `decode` raises."""
+    with closing(decode(root, entry)) as blocks:
+        return next(blocks).shape[1:3]
+
+
+def _lossy_stream(stream: VideoStream) -> bool | None:
+    codec, pixels = stream.codec_context.codec.canonical_name, stream.codec_context.pix_fmt or ""
+    if codec in CAN_BE_LOSSLESS and pixels.startswith((*EXACT, "yuv444", "yuvj444")):
+        return None
+    return not (codec in LOSSLESS and pixels.startswith(EXACT))
+
+
+def _lossy_image(name: str) -> bool | None:
+    suffix = PurePath(name).suffix.lower()
+    return {**dict.fromkeys(LOSSY_IMAGES, True), **dict.fromkeys(EXACT_IMAGES, False)}.get(suffix)
 
 
 def _open(path: Path) -> InputContainer:
@@ -108,7 +153,7 @@ def _video_stream(container: InputContainer) -> VideoStream:
     return streams[0]
 
 
-def _video_file(path: Path) -> Iterator[np.ndarray]:
+def _video_file(path: Path) -> Generator[np.ndarray, None, None]:
     to_rgb, count, end = VideoReformatter(), 0, 0.0
     with _open(path) as container:
         stream = _video_stream(container)

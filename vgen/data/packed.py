@@ -1,6 +1,6 @@
 """Decoded videos in one memory-mapped file: decode once, read at the speed of memory.
 
-A pack is a folder with `frames.npy`, all frames of all videos (N, size, size, C) uint8, and `index.json`,
+A pack is a folder with `frames.npy`, all frames of all videos (N, H, W, C) uint8, and `index.json`,
 which says where each video begins. It is written under a temporary name, synced and renamed, so a folder of
 the right name is whole; `open_pack` checks that it is.
 """
@@ -23,19 +23,22 @@ import numpy as np
 from tqdm import tqdm
 
 from vgen.data.cache import alone, publishing, sync
+from vgen.data.decode import Probe
 from vgen.data.source import Skipped
 
-VERSION = 1
+VERSION = 2
 IN_MEMORY = 64 << 20  # bytes of one video; a longer one waits on disk for its turn
 
 
 @dataclass(frozen=True)
 class Packed:
-    """One video of a pack: frames [start, start + frames) of the file."""
+    """One video of a pack: frames [start, start + frames) of the file. `stored` is its own size, "320x240"."""
 
     name: str
     label: int | None
     fps: float | None
+    lossy: bool | None
+    stored: str
     start: int
     frames: int
     hash: str
@@ -43,7 +46,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Pack:
-    """A whole pack: the mapped frames (N, size, size, C), where the videos are, and what was left out."""
+    """A whole pack: the mapped frames (N, H, W, C), where the videos are, and what was left out."""
 
     frames: np.ndarray
     videos: list[Packed]
@@ -52,11 +55,11 @@ class Pack:
 
 @dataclass(frozen=True)
 class Job:
-    """One video to pack: `frames` yields blocks (n, size, size, C) uint8, or raises to have it skipped."""
+    """One video to pack: `frames` yields blocks (n, H, W, C) uint8, or raises to have it skipped."""
 
     name: str
     label: int | None
-    fps: Callable[[], float | None]
+    probe: Callable[[], Probe]
     frames: Callable[[], Iterator[np.ndarray]]
 
 
@@ -115,7 +118,19 @@ def _fill(folder: Path, key: str, jobs: list[Job], frame: tuple[int, int, int]) 
                     continue
                 with result.pixels as pixels:
                     shutil.copyfileobj(pixels, file, 1 << 20)
-                videos.append(Packed(job.name, job.label, result.fps, total, result.frames, result.hash))
+                facts, (width, height) = result.probe, result.probe.size
+                videos.append(
+                    Packed(
+                        name=job.name,
+                        label=job.label,
+                        fps=facts.fps,
+                        lossy=facts.lossy,
+                        stored=f"{width}x{height}",
+                        start=total,
+                        frames=result.frames,
+                        hash=result.hash,
+                    )
+                )
                 total += result.frames
         file.seek(0)
         _write_header(file, total, frame)
@@ -137,7 +152,7 @@ def _write_header(file: IO[bytes], total: int, frame: tuple[int, int, int]) -> N
 class _Decoded:
     pixels: IO[bytes]
     frames: int
-    fps: float | None
+    probe: Probe
     hash: str
 
 
@@ -169,7 +184,7 @@ def _decode(job: Job, folder: Path, stop: threading.Event) -> _Decoded | str:
     pixels = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115 - read by the caller
     digest, count = hashlib.blake2b(digest_size=16), 0
     try:
-        fps, blocks = job.fps(), job.frames()
+        probe, blocks = job.probe(), job.frames()
     except Exception as error:  # whatever is wrong with one video must not stop the others
         return _reason(error)
     while not stop.is_set():
@@ -184,7 +199,7 @@ def _decode(job: Job, folder: Path, stop: threading.Event) -> _Decoded | str:
         digest.update(raw)
         count += len(block)
     pixels.seek(0)
-    return _Decoded(pixels, count, fps, digest.hexdigest())
+    return _Decoded(pixels, count, probe, digest.hexdigest())
 
 
 def _reason(error: Exception) -> str:

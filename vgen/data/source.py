@@ -20,6 +20,10 @@ class VideoSource(Protocol):
 
     Life of a source: construct (cheap), `prepare` (once per machine), `setup` (every process), read.
     `name` and `classes` answer from the start; everything else after `setup`.
+
+    A source of stored videos may also say `path` where they lie, `names` (what each is called), `rates` (frames per
+    second of each, or None), `stored_sizes` (before resizing, "320x240") and `lossy` (whether storing them has
+    changed the pictures; None if no one can tell).
     """
 
     @property

@@ -4,16 +4,19 @@ import hashlib
 import json
 import logging
 import os
-from functools import cached_property, partial
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 import numpy as np
 
-from vgen.data.decode import decode, probe
+from vgen.data.decode import Unreadable, decode, first_size, probe
 from vgen.data.layout import Entry, Layout, scan
 from vgen.data.packed import VERSION, Job, Pack, Packed, open_pack, write_pack
-from vgen.data.resize import Resize, to_square
+from vgen.data.resize import Resample, Resize, to_channels, to_square
 from vgen.data.source import Skipped
 
 log = logging.getLogger(__name__)
@@ -32,9 +35,11 @@ class Videos:
 
     Args:
         path: folder of the videos.
-        size: frame height and width in pixels.
+        size: frame height and width in pixels. None takes videos as they are stored, square or not: the size that
+            most of them have; others are skipped.
         channels: 3, or 1 for grey.
         resize: "crop" brings the short side to `size` and cuts out the centre; "squash" brings both there.
+        resample: how (`vgen.data.resize`).
         strict: raise where a video would be skipped.
         cache: folder for the packed videos; default `$VGEN_CACHE`, else ~/.cache/vgen/clips.
         min_frames: shorter videos are skipped; may be set until `prepare`.
@@ -49,23 +54,27 @@ class Videos:
         self,
         *,
         path: str,
-        size: int,
+        size: int | None,
         channels: int = 3,
         resize: Resize = "crop",
+        resample: Resample = "bicubic",
         strict: bool = False,
         cache: str | None = None,
         min_frames: int = 1,
     ):
-        if size < 1:
+        if size is not None and size < 1:
             raise ValueError(f"data.size is {size}: it must be at least 1")
         if channels not in (1, 3):
             raise ValueError(f"data.channels is {channels}: choose 1 (grey) or 3 (RGB)")
         if resize not in ("crop", "squash"):
             raise ValueError(f"data.resize is {resize!r}: choose crop or squash")
+        if resample not in get_args(Resample):
+            raise ValueError(f"data.resample is {resample!r}: choose {', '.join(get_args(Resample))}")
         self.path = Path(path).expanduser().absolute()
         self.size = size
         self.channels = channels
         self.resize: Resize = resize
+        self.resample: Resample = resample
         self.strict = strict
         self.cache = (
             Path(cache or os.environ.get("VGEN_CACHE") or "~/.cache/vgen/clips").expanduser().absolute()
@@ -88,22 +97,24 @@ class Videos:
         """What was found, in one line: "56 strip images in 4 classes"."""
         return self.layout.describe()
 
-    def native_size(self) -> int:
-        """Short side in pixels of the first video whose headers can be read."""
-        for entry in self.layout.entries:
-            try:
-                return probe(self.path, entry).short_side
-            except Exception:  # decoding will say what is wrong with it
-                continue
-        raise ValueError(f"data.path: no usable video in {self.path}")
+    def native_frame(self) -> tuple[int, int]:
+        """Height and width that most videos have, by their first frames."""
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            sizes = Counter(
+                size for size in pool.map(self._first_size, self.layout.entries) if size is not None
+            )
+        if not sizes:
+            return 1, 1  # nothing is readable: decoding will say why of each
+        return sizes.most_common(1)[0][0]
 
     def prepare(self) -> None:
         pack = open_pack(self._folder, self._key)
         if pack is None:
             log.info("%s: decoding %s into %s", self.path, self.describe(), self._folder)
-            jobs = [self._job(entry) for entry in self.layout.entries]
-            frame = (self.size, self.size, self.channels)
-            pack = write_pack(self._folder, self._key, jobs, frame=frame, estimate=self._estimate())
+            size = self.native_frame() if self.size is None else (self.size, self.size)
+            jobs = [self._job(entry, size) for entry in self.layout.entries]
+            frame = (*size, self.channels)
+            pack = write_pack(self._folder, self._key, jobs, frame=frame, estimate=self._estimate(size))
         self._adopt(pack)
         for skipped in self.skipped[:LISTED]:
             log.warning("skipped %s: %s", skipped.path, skipped.reason)
@@ -139,6 +150,28 @@ class Videos:
     def fps(self) -> float | None:
         rates = [video.fps for video in self._videos if video.fps is not None]
         return median(rates) if rates else None
+
+    @property
+    def names(self) -> list[str]:
+        """Path of every video, relative to the top."""
+        return [video.name for video in self._videos]
+
+    @property
+    def rates(self) -> list[float | None]:
+        """Frames per second of every video, None where it does not say."""
+        return [video.fps for video in self._videos]
+
+    @property
+    def lossy(self) -> bool | None:
+        """Whether storing them has changed the pictures of some; None if no one can tell."""
+        known = {video.lossy for video in self._videos}
+        return True if True in known else None if None in known else False
+
+    @property
+    def stored_sizes(self) -> str:
+        """Width and height before resizing, the most frequent first: "320x240" or "320x240, 64x64, 4 more"."""
+        sizes = [size for size, _ in Counter(video.stored for video in self._videos).most_common()]
+        return ", ".join(sizes[:3] + [f"{len(sizes) - 3} more"] * (len(sizes) > 3))
 
     @property
     def fingerprint(self) -> str:
@@ -184,13 +217,13 @@ class Videos:
 
     @property
     def _folder(self) -> Path:
-        return self.cache / f"{self.name}-{self.size}-{self._key}"
+        return self.cache / f"{self.name}-{self.size or 'native'}-{self._key}"
 
     @cached_property
     def _key(self) -> str:
         """Hash of everything that the packed pixels follow from."""
         digest = hashlib.blake2b(digest_size=8)
-        digest.update(json.dumps([VERSION, self.size, self.channels, self.resize]).encode())
+        digest.update(json.dumps([VERSION, self.size, self.channels, self.resize, self.resample]).encode())
         for entry in self.layout.entries:
             for file in entry.files:
                 path = self.path / file
@@ -202,16 +235,31 @@ class Videos:
                 digest.update(json.dumps([entry.kind, entry.label, stamp]).encode())
         return digest.hexdigest()
 
-    def _job(self, entry: Entry) -> Job:
-        fit = partial(to_square, size=self.size, channels=self.channels, resize=self.resize)
+    def _job(self, entry: Entry, size: tuple[int, int]) -> Job:
         return Job(
             name=entry.name,
             label=entry.label,
-            fps=lambda: probe(self.path, entry).fps,
-            frames=lambda: map(fit, decode(self.path, entry)),
+            probe=lambda: probe(self.path, entry),
+            frames=lambda: (self._fit(block, size) for block in decode(self.path, entry)),
         )
 
-    def _estimate(self) -> int:
+    def _fit(self, frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        if self.size is not None:
+            return to_square(
+                frames, size=self.size, channels=self.channels, resize=self.resize, resample=self.resample
+            )
+        height, width = frames.shape[1:3]
+        if (height, width) != size:
+            raise Unreadable(f"frames of {width}x{height} pixels, and most videos have {size[1]}x{size[0]}")
+        return to_channels(frames, self.channels)
+
+    def _first_size(self, entry: Entry) -> tuple[int, int] | None:
+        try:
+            return first_size(self.path, entry)
+        except Exception:  # decoding will say what is wrong with it
+            return None
+
+    def _estimate(self, size: tuple[int, int]) -> int:
         """Bytes that the packed frames will take, from the headers of a sample of the videos."""
         entries = self.layout.entries
         sample = entries[:: max(1, -(-len(entries) // PROBED))]
@@ -222,4 +270,4 @@ class Videos:
             except Exception:  # decoding will say what is wrong with it
                 continue
         typical = median(counts) if counts else 0  # a damaged header may declare anything
-        return round(typical * len(entries) * self.size**2 * self.channels)
+        return round(typical * len(entries) * size[0] * size[1] * self.channels)

@@ -1,135 +1,86 @@
-"""Frechet distance between two sets of features: FVD, with whatever extractor made them."""
+"""Frechet distance between two sets of features: FVD of clips, FID of frames, with whatever extractor made them."""
 
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vgen.metric.jackknife import Estimate, block_jackknife, deal_blocks
+from vgen.metric.frechet_error import frechet_jackknife
+from vgen.metric.gaussian import Divisor, check_divisor, frechet_from_moments, in_joint_span, moments
+from vgen.metric.jackknife import Estimate
 from vgen.metric.two_sets import TwoSets, check_pair
 
-Divisor = Literal["N-1", "N"]
+AXES = {"clip": "clips, features", "frames": "clips, frames, features"}
 
 
 def frechet_distance(real: Tensor, fake: Tensor, *, divisor: Divisor = "N-1") -> float:
     """|mu_r - mu_f|^2 + Tr(S_r + S_f - 2 (S_r S_f)^(1/2)) of real (N, D) and fake (M, D) features, in float64.
 
-    `divisor` of the covariances: "N-1" in the TF reference, VideoGPT, DIGAN, TATS; "N" in StyleGAN-V and cd-fvd.
+    Features of frames (N, T, D) count as N T vectors. `divisor` of the covariances: "N-1" in the TF reference,
+    VideoGPT, DIGAN, TATS; "N" in StyleGAN-V and cd-fvd. The value has the unit of a squared feature.
+
     Exact where covariances lack rank (N <= D). Raises ValueError for fewer than 2 clips, different D, or
     features that are not finite. Source: Unterthiner et al., Towards Accurate Generative Models of Video
-    (arXiv 1812.01717), eq. 2.
+    (arXiv 1812.01717), eq. 2; Heusel et al. (arXiv 1706.08500) for frames.
     """
-    check_pair(real, fake)
+    check_pair(real, fake, axes=AXES["frames" if real.ndim == 3 else "clip"])
+    real, fake = in_joint_span(real, fake)
     return frechet_from_moments(*moments(real, divisor=divisor), *moments(fake, divisor=divisor))
 
 
-def moments(features: Tensor, *, divisor: Divisor = "N-1") -> tuple[Tensor, Tensor]:
-    """Mean (D,) and covariance (D, D) of features (N, D), float64 on the CPU."""
-    features = features.detach().to("cpu", torch.float64)
-    mean = features.mean(dim=0)
-    centred = features - mean
-    return mean, centred.T @ centred / _degrees(len(features), divisor)
-
-
-def frechet_from_moments(mean_r: Tensor, cov_r: Tensor, mean_f: Tensor, cov_f: Tensor) -> float:
-    """Frechet distance between two Gaussians given by means (D,) and covariances (D, D), float64.
-
-    Tr (S_r S_f)^(1/2) is the nuclear norm of A^T B for any A A^T = S_r, B B^T = S_f. Taking A and B from
-    eigenvectors avoids the square root of a nonsymmetric product, which loses half the digits without full rank.
-    """
-    cross = torch.linalg.svdvals(_half(cov_r).T @ _half(cov_f)).sum()
-    distance = (mean_r - mean_f).square().sum() + cov_r.trace() + cov_f.trace() - 2 * cross
-    # a squared metric: what is below zero is rounding
-    return max(0.0, float(distance))
-
-
-def frechet_jackknife(real: Tensor, fake: Tensor, *, divisor: Divisor = "N-1", blocks: int = 32) -> Estimate:
-    """Frechet distance with its block-jackknife standard error and bias-corrected value.
-
-    Both sides are dealt into (at most) `blocks` blocks and block b is left out of both at once. The corrected
-    value removes the 1/N bias that makes a small sample look bad; it is None for N <= D, where the bias is not of
-    that order.
-    """
-    value = frechet_distance(real, fake, divisor=divisor)
-    blocks = min(blocks, len(real), len(fake))
-    if min(len(real), len(fake)) < 3:
-        return Estimate(value)
-    left_real = _LeaveOut(real, blocks, divisor)
-    left_fake = _LeaveOut(fake, blocks, divisor)
-    estimate = block_jackknife(
-        value, lambda b: frechet_from_moments(*left_real.moments(b), *left_fake.moments(b)), blocks
-    )
-    if min(len(real), len(fake)) <= real.shape[1]:
-        return Estimate(value, estimate.standard_error)
-    return estimate
-
-
 class FrechetDistance(TwoSets):
-    """Frechet distance as a torchmetrics metric: `fvd/<extractor>`.
+    """Frechet distance as a torchmetrics metric: `fvd/<extractor>`, or `fid/<extractor>` of frames.
+
+    The standard error takes clips as independent (frames of one clip never are). Where a protocol takes several
+    clips of one video, or repeats videos, it is too small by up to the square root of the clips per video.
 
     Args:
         divisor: of the covariances, "N-1" or "N"; see `frechet_distance`.
+        reads: "clip" for one vector per clip (fvd), "frames" for one vector per frame (fid).
     """
 
-    name = "fvd"
-    higher_is_better = False
-
-    def __init__(self, *, divisor: Divisor = "N-1") -> None:
+    def __init__(self, *, divisor: Divisor = "N-1", reads: Literal["clip", "frames"] = "clip") -> None:
         super().__init__()
-        _degrees(2, divisor)
+        check_divisor(divisor)
+        if reads not in AXES:
+            raise ValueError(f"reads={reads!r} of the Frechet distance; choose clip or frames")
         self.divisor: Divisor = divisor
+        self.reads = reads
+        self.names = ("fvd",) if reads == "clip" else ("fid",)
 
     @property
     def stamp(self) -> str:
         return self.divisor
 
-    def compute(self) -> Tensor:
-        """The distance, a float64 scalar on the CPU."""
-        return torch.tensor(frechet_distance(*self.sets(), divisor=self.divisor), dtype=torch.float64)
+    def values(self, real: Tensor, fake: Tensor) -> dict[str, float]:
+        """The distance of real (N, D) and fake (M, D) features, or (N, T, D) and (M, T, D) of frames."""
+        check_pair(real, fake, axes=AXES[self.reads])
+        return {self.names[0]: frechet_distance(real, fake, divisor=self.divisor)}
 
-    def measure(self, real: Tensor, fake: Tensor) -> Estimate:
-        """The distance between real (N, D) and fake (M, D) features with its uncertainty; keeps nothing."""
-        return frechet_jackknife(real, fake, divisor=self.divisor)
+    def measure(self, real: Tensor, fake: Tensor) -> dict[str, Estimate]:
+        """As `values`, with its uncertainty; see `frechet_jackknife`."""
+        check_pair(real, fake, axes=AXES[self.reads])
+        return {self.names[0]: frechet_jackknife(real, fake, divisor=self.divisor)}
 
-    def warnings(self, real: int, fake: int, dim: int) -> list[str]:
-        """What to know about a distance between so many clips with `dim` features."""
-        if min(real, fake) >= dim:
-            return []
-        return [
-            f"{self.name}: {min(real, fake)} clips for {dim} features: covariances lack rank and the value is "
-            f"dominated by the number of clips; compare only with values of the same number, or use more clips"
+    def warnings(self, real: Tensor, fake: Tensor) -> list[str]:
+        """Too few clips for the number of features; a side without any variance."""
+        name, dim = self.names[0], real.shape[-1]
+        said = [
+            f"{name}: all {len(features)} {side} clips have the same features, their covariance is 0"
+            for side, features in (("real", real), ("fake", fake))
+            if torch.equal(features, features[:1].expand_as(features))
         ]
-
-
-class _LeaveOut:
-    """Moments of a set of features without one of its blocks, by subtraction of sums."""
-
-    def __init__(self, features: Tensor, blocks: int, divisor: Divisor) -> None:
-        features = features.detach().to("cpu", torch.float64)
-        self.divisor: Divisor = divisor
-        self.mean = features.mean(dim=0)
-        # centring first makes the subtraction of sums harmless
-        self.centred = features - self.mean
-        self.scatter = self.centred.T @ self.centred
-        self.block = deal_blocks(len(features), blocks)
-
-    def moments(self, block: int) -> tuple[Tensor, Tensor]:
-        out = self.centred[self.block == block]
-        left = len(self.centred) - len(out)
-        shift = -out.sum(dim=0) / left
-        scatter = self.scatter - out.T @ out - left * torch.outer(shift, shift)
-        return self.mean + shift, scatter / _degrees(left, self.divisor)
-
-
-def _half(cov: Tensor) -> Tensor:
-    """A (D, D) with A A^T = cov."""
-    values, vectors = torch.linalg.eigh(cov)
-    # below this an eigenvalue is rounding, and its square root would not be small
-    floor = values[-1] * len(values) * torch.finfo(values.dtype).eps
-    return vectors * values.where(values > floor, torch.zeros_like(values)).sqrt()
-
-
-def _degrees(samples: int, divisor: Divisor) -> int:
-    if divisor not in ("N-1", "N"):
-        raise ValueError(f'divisor {divisor!r} of the covariance is unknown; choose "N-1" or "N"')
-    return samples - 1 if divisor == "N-1" else samples
+        clips = min(len(real), len(fake))
+        vectors = min(features[..., 0].numel() for features in (real, fake))
+        if vectors <= dim:
+            said.append(
+                f"{name}: {vectors} {'clips' if self.reads == 'clip' else 'frames'} for {dim} features: "
+                "covariances lack rank and the value is dominated by the number of clips; compare only with "
+                "values of the same number, or use more clips"
+            )
+        elif clips <= dim:
+            said.append(
+                f"{name}: {clips} clips for {dim} features; frames of one clip are not independent, so the value "
+                "depends on the number of clips; compare only with values of the same number"
+            )
+        return said

@@ -21,11 +21,13 @@ class Estimate:
         value: the plain value.
         standard_error: its jackknife standard error; None below 3 samples on a side.
         bias_corrected: the value without its O(1/N) bias, where the metric has one that the jackknife removes.
+        real: the same statistic of the real clips, where it is one of a single set (an inception score, flicker).
     """
 
     value: float
     standard_error: float | None = None
     bias_corrected: float | None = None
+    real: float | None = None
 
 
 def deal_blocks(samples: int, blocks: int) -> Tensor:
@@ -49,3 +51,19 @@ def block_jackknife(value: float, without: Callable[[int], float], blocks: int) 
     mean = math.fsum(left_out) / blocks
     variance = (blocks - 1) / blocks * math.fsum((v - mean) ** 2 for v in left_out)
     return Estimate(value, math.sqrt(variance), blocks * value - (blocks - 1) * mean)
+
+
+def influence_error(*sides: Tensor) -> float:
+    """Standard error of a statistic from the first-order influence of each clip (infinitesimal jackknife).
+
+    Args:
+        sides: for each independent set, the change of the statistic with the weight of each clip (N,), or with that
+            of each of its frames (N, T), which are not independent: a clip's influence is their sum.
+
+    Source: Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), ch. 6.
+    """
+    variance = 0.0
+    for influence in sides:
+        of_clips = influence.reshape(len(influence), -1).sum(dim=1)
+        variance += float(of_clips.var(correction=1) * len(of_clips))
+    return math.sqrt(variance)

@@ -1,12 +1,13 @@
-"""What the evaluation asks of a metric."""
+"""What the evaluation asks of a metric and of a set of clips."""
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
 
 class Estimate(Protocol):
-    """A value with its uncertainty; None where it has none."""
+    """A value with its uncertainty, and the same statistic of the real clips; None where there is none."""
 
     @property
     def value(self) -> float: ...
@@ -17,26 +18,69 @@ class Estimate(Protocol):
     @property
     def bias_corrected(self) -> float | None: ...
 
+    @property
+    def real(self) -> float | None: ...
+
 
 class SetMetric(Protocol):
-    """A number from the features of two sets of clips.
+    """Numbers from the features of two sets of clips.
 
-    `name` is the first half of the metric's full name, `fvd/<extractor>`; `stamp` says which of several
-    conventions it follows. A metric that divides covariances has `divisor`, which the protocol then checks.
+    `names` are the keys of what it measures, each the first half of a full name (`fvd/<extractor>`); `reads` is
+    the role of the features it works on (`vgen.clip.Extractor`), and it is measured on every extractor that has
+    this role. `stamp` says which of several conventions it follows. A metric that divides covariances has
+    `divisor`, which the protocol then checks. One with `reads_labels = True` also gets the labels.
     """
 
-    name: str
+    @property
+    def names(self) -> tuple[str, ...]: ...
 
     @property
-    def higher_is_better(self) -> bool | None: ...
+    def reads(self) -> str: ...
+
+    @property
+    def higher_is_better(self) -> Mapping[str, bool | None]:
+        """Which way is better, for each of `names`."""
+        ...
 
     @property
     def stamp(self) -> str: ...
 
-    def measure(self, real: Tensor, fake: Tensor) -> Estimate:
-        """The value for real (N, D) and fake (M, D) features, float32 on the CPU."""
+    def measure(self, real: Tensor, fake: Tensor) -> Mapping[str, Estimate]:
+        """The values for the features of real (N, ...) and fake (M, ...) clips, float32 on the CPU."""
         ...
 
-    def warnings(self, real: int, fake: int, dim: int) -> list[str]:
-        """What to know about values from so many clips with `dim` features."""
+    def warnings(self, real: Tensor, fake: Tensor) -> list[str]:
+        """What to know about values of these features."""
+        ...
+
+
+class LabelledMetric(SetMetric, Protocol):
+    """A metric that compares classes too."""
+
+    reads_labels: bool
+
+    def measure_labelled(
+        self, real: Tensor, fake: Tensor, real_labels: Tensor, fake_labels: Tensor
+    ) -> Mapping[str, Estimate]:
+        """As `measure`, with the class (N,) and (M,) of every clip."""
+        ...
+
+
+@runtime_checkable
+class ClipSet(Protocol):
+    """A finite, ordered set of clips that can be read in any order, the same on every machine.
+
+    `identity` is everything that decides the pixels (content of the data, choice of clips, preprocessing; for a
+    generator its weights and seed), as plain JSON values: features are cached under its hash. `info` is what a
+    reader of the result wants to know of it. `labels` (N,) int64, or None.
+    """
+
+    identity: dict[str, Any]
+    info: dict[str, Any]
+    labels: Tensor | None
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Sequence[int]) -> Tensor:
+        """Clips number `indices`: (b, T, H, W, C) uint8."""
         ...

@@ -1,37 +1,59 @@
-"""The evaluation protocol as an object: everything that decides a number besides the clips themselves."""
+"""An evaluation protocol as data: everything besides weights and videos that decides a number."""
 
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from torch import Tensor
 
 from vgen.clip import Extractor
+from vgen.data.evaluation_clips import Choice, Order, VideoClips
+from vgen.data.resize import Resample, Resize
+from vgen.data.source import VideoSource
+from vgen.data.stored import open_videos, split_folder
 from vgen.protocol.contract import SetMetric
+from vgen.protocol.pixels import Pixels, quantize
 
-# How clips are chosen is part of the protocol too; a change of either is a change of every id.
-REAL_CLIPS = "one seeded random clip per video, cycling"
-FAKE_CLIPS = "from the first frame"
+Divisor = Literal["N-1", "N"]
+Kernel = Literal["torch", "tf1"]
+Fit = Literal["squash", "crop"]
 
 
 class Standard:
-    """So many clips a side, so long and so large, compared once.
+    """Which clips are compared, how they are prepared, and which convention the numbers follow.
 
-    Real clips: one seeded random clip per video, the videos coming round again with new starts while clips are
-    missing. Fake clips: from the first frame of each generated video.
+    The presets of conf/protocol are values of these arguments, each with the tool that it follows.
 
     Args:
         name: what people call it; not part of the id.
-        frames, size: of every clip; size is the shorter side in pixels.
+        frames: of every clip.
+        size: of every clip in pixels, both ways; None takes all videos as they are stored, square or not.
+        resize: what brings videos to `size`: "crop" the short side and cut out the centre, or "squash" both sides.
+        resample: with which filter (`vgen.data.resize`).
         stride: frames of the real videos between two frames of a clip.
         fake_stride: the same for generated videos (1: they are made at the clips' own rate).
-        count: clips per side.
-        seed: of the choice of real clips and of the latents.
+        real_clips, fake_clips: which clips of the videos: "first", "center", "random" (one each), "cycle" (the videos
+            come round again with new starts while clips are missing), "windows" (all); see
+            `vgen.data.evaluation_clips`. A generator's clips begin at time 0.
+        clips_per_video: of the real videos; None: 1, of "windows" all.
+        hop: frames between the starts of two "windows".
+        shortest: shorter videos are discarded; None: the span of a clip.
+        order: of the videos (of the windows) before `count` cuts them off: "sorted" by name or "shuffled".
+        count: real clips; None: all there are.
+        fakes: fake clips, in each repeat; None: as many as `count`.
+        split: name of a sub-folder of the real data to use ("train", "test"); None: the data themselves.
+        seed: of the choice of clips and of the latents.
+        repeats: sets of `fakes` fakes, each compared with the same real clips; their mean is reported.
         divisor: of covariances, "N-1" or "N".
-        resize: what brings videos to `size`: "crop" the short side and cut out the centre, or "squash" both sides.
-        repeats: sets of `count` fakes, each compared with the same real clips; their mean is reported.
+        eps, kernel, fit: how I3D is run: epsilon of its batch norms, bilinear kernel, and what happens to frames that
+            are not square ("crop": short side to 224, then the centre).
+        pixels: how a generator's floats become bytes: "round" to nearest, "styleganv" (128 is added, then cut off),
+            "truncate".
 
     Raises:
-        ValueError: a number that cannot be.
+        ValueError: a number that cannot be, or arguments that contradict each other.
     """
 
     def __init__(
@@ -39,96 +61,256 @@ class Standard:
         *,
         name: str = "standard",
         frames: int,
-        size: int,
+        size: int | None = None,
+        resize: Resize = "crop",
+        resample: Resample = "bicubic",
         stride: int = 1,
         fake_stride: int = 1,
-        count: int = 2048,
+        real_clips: Choice = "cycle",
+        fake_clips: Choice = "first",
+        clips_per_video: int | None = None,
+        hop: int = 1,
+        shortest: int | None = None,
+        order: Order = "shuffled",
+        count: int | None = 2048,
+        fakes: int | None = None,
+        split: str | None = None,
         seed: int = 0,
-        divisor: Literal["N-1", "N"] = "N-1",
         repeats: int = 1,
-        resize: Literal["crop", "squash"] = "crop",
+        divisor: Divisor = "N-1",
+        eps: float = 1e-5,
+        kernel: Kernel = "torch",
+        fit: Fit = "squash",
+        pixels: Pixels = "round",
     ) -> None:
-        for key, number, least in (
-            ("frames", frames, 1),
-            ("size", size, 1),
-            ("stride", stride, 1),
-            ("fake_stride", fake_stride, 1),
-            ("count", count, 2),
-            ("repeats", repeats, 1),
-        ):
-            if number < least:
-                raise ValueError(f"protocol.{key}={number}: expected {least} or more")
-        if divisor not in ("N-1", "N"):
-            raise ValueError(f'protocol.divisor={divisor!r}: choose "N-1" or "N"')
-        if resize not in ("crop", "squash"):
-            raise ValueError(f"protocol.resize={resize!r}: choose crop or squash")
         self.name = name
-        self.frames = frames
-        self.size = size
-        self.stride = stride
-        self.fake_stride = fake_stride
-        self.count = count
+        self.frames = _at_least("frames", frames, 1)
+        self.size = None if size is None else _at_least("size", size, 1)
+        self.resize: Resize = _one_of("resize", resize, Resize)
+        self.resample: Resample = _one_of("resample", resample, Resample)
+        self.stride = _at_least("stride", stride, 1)
+        self.fake_stride = _at_least("fake_stride", fake_stride, 1)
+        self.real_choice: Choice = _one_of("real_clips", real_clips, Choice)
+        self.fake_choice: Choice = _one_of("fake_clips", fake_clips, Choice)
+        self.clips_per_video = (
+            None if clips_per_video is None else _at_least("clips_per_video", clips_per_video, 1)
+        )
+        self.hop = _at_least("hop", hop, 1)
+        self.shortest = None if shortest is None else _at_least("shortest", shortest, 1)
+        self.order: Order = _one_of("order", order, Order)
+        self.count = None if count is None else _at_least("count", count, 2)
+        self.fakes = self.count if fakes is None else _at_least("fakes", fakes, 2)
+        self.split = split
         self.seed = seed
-        self.divisor: Literal["N-1", "N"] = divisor
-        self.repeats = repeats
-        self.resize: Literal["crop", "squash"] = resize
+        self.repeats = _at_least("repeats", repeats, 1)
+        self.divisor: Divisor = _one_of("divisor", divisor, Divisor)
+        self.eps = eps
+        self.kernel: Kernel = _one_of("kernel", kernel, Kernel)
+        self.fit: Fit = _one_of("fit", fit, Fit)
+        self.pixels: Pixels = _one_of("pixels", pixels, Pixels)
+        if not eps > 0:
+            raise ValueError(f"protocol.eps={eps}: expected a number above 0")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        for choice, number, key in (
+            (self.real_choice, self.count, "count"),
+            (self.fake_choice, self.fakes, "fakes"),
+        ):
+            if choice == "cycle" and number is None:
+                raise ValueError(f"cycling through videos never ends without protocol.{key}")
+        if self.resample != "bicubic" and self.resize != "crop":
+            raise ValueError(
+                f"protocol.resample={self.resample} crops; it cannot be used with resize={self.resize}"
+            )
+        if self.clips_per_video not in (None, 1) and self.real_choice not in ("random", "windows"):
+            raise ValueError(
+                f"protocol.clips_per_video={self.clips_per_video}: real_clips={self.real_choice} takes one clip of "
+                "a video; choose random or windows"
+            )
+        if self.hop != 1 and "windows" not in (self.real_choice, self.fake_choice):
+            raise ValueError(f"protocol.hop={self.hop}: only windows have a hop; choose real_clips=windows")
+        if self.repeats > 1 and self.fakes is None:
+            raise ValueError(f"protocol.repeats={self.repeats}: say how many fakes each has (protocol.fakes)")
 
     @property
-    def fake_count(self) -> int:
-        """Fake clips wanted in all."""
-        return self.count * self.repeats
+    def fake_count(self) -> int | None:
+        """Fake clips wanted in all; None: all there are."""
+        return None if self.fakes is None else self.fakes * self.repeats
 
     def settings(self) -> dict[str, Any]:
         """Everything but the name, as plain values."""
         return {
             "frames": self.frames,
             "size": self.size,
+            "resize": self.resize,
+            "resample": self.resample,
             "stride": self.stride,
             "fake_stride": self.fake_stride,
+            "real_clips": self.real_choice,
+            "fake_clips": self.fake_choice,
+            "clips_per_video": self.clips_per_video,
+            "hop": self.hop,
+            "shortest": self.shortest,
+            "order": self.order,
             "count": self.count,
+            "fakes": self.fakes,
+            "split": self.split,
             "seed": self.seed,
-            "divisor": self.divisor,
             "repeats": self.repeats,
-            "resize": self.resize,
-            "real_clips": REAL_CLIPS,
-            "fake_clips": FAKE_CLIPS,
+            "divisor": self.divisor,
+            "eps": self.eps,
+            "kernel": self.kernel,
+            "fit": self.fit,
+            "pixels": self.pixels,
         }
 
-    def id(self, extractor_fingerprint: str) -> str:
-        """12 hex digits: equal for equal settings and extractor, and for nothing else."""
-        everything = json.dumps({**self.settings(), "extractor": extractor_fingerprint}, sort_keys=True)
+    def id(self, extractor: Extractor | None = None, metric: SetMetric | None = None) -> str:
+        """12 hex digits: equal for equal settings, extractor and metric convention, and for no others."""
+        fingerprint, convention = getattr(extractor, "fingerprint", None), getattr(metric, "stamp", None)
+        everything = json.dumps([self.settings(), fingerprint, convention], sort_keys=True)
         return hashlib.sha256(everything.encode()).hexdigest()[:12]
 
-    def stamp(self, metric: SetMetric, extractor: Extractor, *, clips: tuple[int, int] | None = None) -> str:
-        """What belongs beside the number: `fvd[embedded-1a2b3c4d,N-1,2048x16f,s1/s1]`.
+    def stamp(
+        self,
+        name: str,
+        metric: SetMetric,
+        extractor: Extractor,
+        *,
+        clips: tuple[int, int] | None = None,
+        repeats: int | None = None,
+    ) -> str:
+        """What belongs beside the number `name`: `fvd[i3d-1a2b3c4d,N-1,eps1e-3,2048x16f,s1/s1,train]`.
 
-        `clips` are those compared (real, fake), where they are not `count` on both sides.
+        After lengths and strides comes what departs from the defaults of this class. An extractor that can be run in
+        several ways says how in its `stamp`. `clips` are those compared (real, fake), and `repeats` how many sets of
+        fakes, where they are not the protocol's own numbers.
         """
-        real, fake = clips or (self.count, self.count)
+        real, fake = clips or (self.count or "all", self.fakes or "all")
         number = f"{real}" if real == fake else f"{real}/{fake}"
-        return (
-            f"{metric.name}[{extractor.name}-{extractor.fingerprint[:8]},{metric.stamp},"
-            f"{number}x{self.frames}f,s{self.stride}/s{self.fake_stride}]"
+        said = [
+            f"{extractor.name}-{extractor.fingerprint[:8]}",
+            metric.stamp,
+            getattr(extractor, "stamp", ""),
+            f"{number}x{self.frames}f",
+            f"s{self.stride}/s{self.fake_stride}",
+            *self._departures(repeats or self.repeats),
+        ]
+        return f"{name}[{','.join(part for part in said if part)}]"
+
+    def _departures(self, repeats: int) -> list[str]:
+        windows = "windows" in (self.real_choice, self.fake_choice)
+        tokens = {
+            f"{self.size}px": self.size is not None,
+            self.resize: self.size is not None and self.resize != "crop",
+            self.resample: self.size is not None and self.resample != "bicubic",
+            f"real={self.real_choice}": self.real_choice != "cycle",
+            f"fake={self.fake_choice}": self.fake_choice != "first",
+            f"{self.clips_per_video}/video": self.clips_per_video is not None,
+            f"hop{self.hop}": windows and self.hop != 1,
+            f">={self.shortest}f": self.shortest is not None,
+            self.order: self.order != "shuffled",
+            f"pixels={self.pixels}": self.pixels != "round",
+            f"seed{self.seed}": self.seed != 0,
+            f"repeats={repeats}": repeats != 1,
+            self.split or "": self.split is not None,
+        }
+        return [token for token, departs in tokens.items() if departs]
+
+    def check(self, extractors: Iterable[Extractor], metrics: Iterable[SetMetric]) -> None:
+        """Raise ValueError, before any clip is read, if these cannot work under this protocol."""
+        extractors, metrics = list(extractors), list(metrics)
+        if not metrics:
+            raise ValueError("no metric to compute; choose for example metric=[frechet]")
+        if not extractors:
+            raise ValueError("no extractor; choose for example extractor=[embedded]")
+        for extractor in extractors:
+            if self.frames < extractor.min_frames:
+                raise ValueError(
+                    f"extractor {extractor.name} needs clips of at least {extractor.min_frames} frames, "
+                    f"the protocol has frames={self.frames}; choose longer clips or extractor=[embedded]"
+                )
+            for key in ("eps", "kernel", "fit"):
+                self._check_same(f"extractor {extractor.name}", key, extractor)
+        _check_unique("extractors", [extractor.name for extractor in extractors])
+        _check_unique("metrics", [f"{name} of {metric.reads}" for metric in metrics for name in metric.names])
+        for metric in metrics:
+            self._check_same(", ".join(metric.names), "divisor", metric)
+
+    def _check_same(self, what: str, key: str, part: object) -> None:
+        own, wanted = getattr(part, key, None), getattr(self, key)
+        if own is not None and own != wanted:
+            raise ValueError(
+                f"{what} has {key}={own}, the protocol {key}={wanted}; set protocol.{key} and leave the other alone"
+            )
+
+    def open_videos(
+        self, path: str | Path, *, real: bool, channels: int = 3, cache: str | None = None
+    ) -> VideoSource:
+        """The videos at `path` (a folder, or arrays in .npy), ready to read, in the size that the protocol says.
+
+        Args:
+            real: whether `path` is the real side, of which `split` is taken.
+
+        Raises:
+            FileNotFoundError: nothing there.
+            ValueError: no such split, or nothing usable.
+        """
+        folder = split_folder(path, self.split) if real else Path(path).expanduser()
+        source = open_videos(
+            folder, size=self.size, channels=channels, resize=self.resize, resample=self.resample, cache=cache
+        )
+        source.prepare()
+        source.setup()
+        return source
+
+    def real_clips(self, source: VideoSource) -> VideoClips:
+        """The real side, of videos that are ready to read."""
+        return VideoClips(
+            source,
+            frames=self.frames,
+            stride=self.stride,
+            choice=self.real_choice,
+            clips_per_video=self.clips_per_video,
+            hop=self.hop,
+            shortest=self.shortest,
+            order=self.order,
+            count=self.count,
+            seed=self.seed,
         )
 
-    def check(self, extractor: Extractor, metrics: Iterable[SetMetric]) -> None:
-        """Raise ValueError, before any clip is read, if these cannot work under this protocol."""
-        if self.frames < extractor.min_frames:
-            raise ValueError(
-                f"extractor {extractor.name} needs clips of at least {extractor.min_frames} frames, "
-                f"the protocol has frames={self.frames}; choose longer clips or extractor=embedded"
-            )
-        names = [metric.name for metric in metrics]
-        if not names:
-            raise ValueError("no metric to compute; choose for example metric=[frechet]")
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"two metrics of one name among {', '.join(names)}; their values would overwrite each other"
-            )
-        for metric in metrics:
-            divisor = getattr(metric, "divisor", self.divisor)
-            if divisor != self.divisor:
-                raise ValueError(
-                    f"{metric.name} divides covariances by {divisor}, the protocol by {self.divisor}; "
-                    "set protocol.divisor and leave the metric's alone"
-                )
+    def fake_clips(self, source: VideoSource) -> VideoClips:
+        """The fake side, where it is videos; of all repeats."""
+        return VideoClips(
+            source,
+            frames=self.frames,
+            stride=self.fake_stride,
+            choice=self.fake_choice,
+            hop=self.hop,
+            order=self.order,
+            count=self.fake_count,
+            seed=self.seed,
+        )
+
+    def to_pixels(self, video: Tensor) -> Tensor:
+        """A generator's (B, C, T, H, W) in [-1, 1] -> (B, T, H, W, C) uint8, as `pixels` says."""
+        return quantize(video, self.pixels)
+
+
+def _at_least(key: str, number: int, least: int) -> int:
+    if number < least:
+        raise ValueError(f"protocol.{key}={number}: expected {least} or more")
+    return number
+
+
+def _one_of(key: str, value: Any, literal: Any) -> Any:
+    choices = get_args(literal)
+    if value not in choices:
+        raise ValueError(f"protocol.{key}={value!r}: choose {', '.join(choices)}")
+    return value
+
+
+def _check_unique(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two {what} of one name, {twice[0]}; their values would overwrite each other")

@@ -1,6 +1,6 @@
 """Clips from a trained generator, the same for every batch size, device count and order of calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,12 @@ from vgen import rng
 from vgen.clip import Latent, as_generator, to_pixels
 
 
-def latent_rows(generator: nn.Module, indices: range, times: Tensor, seed: int) -> Latent:
-    """The latents of clips number `indices`; clip i depends on (seed, i) alone."""
+def latent_rows(
+    generator: nn.Module, indices: Sequence[int], times: Tensor, seed: int, stream: str = "sample"
+) -> Latent:
+    """The latents of clips number `indices`; clip i depends on (seed, stream, i) alone."""
     draw = as_generator(generator).sample_latent
-    rows = [draw(1, times[:1], rng.generator(seed, "sample", index)) for index in indices]
+    rows = [draw(1, times[:1], rng.generator(seed, stream, index)) for index in indices]
     return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
 
 

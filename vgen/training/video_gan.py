@@ -175,7 +175,7 @@ class VideoGAN(LightningModule):
         optimizer.zero_grad()
         for number, real in enumerate(parts):
             with self._streams("discriminator", index, number) as stream:
-                with torch.no_grad(), self.timed("D: fakes"):
+                with torch.no_grad(), self.timed("d_fakes"):
                     latent = self._latent(real, stream)
                     made = self.generate(latent, real.times, real.label)
                     fake = made["video"].to(self.dtype)
@@ -183,13 +183,13 @@ class VideoGAN(LightningModule):
                 fake.requires_grad_("fake" in differentiated)
                 fakes = real.with_video(fake)
                 # The passes that a penalty differentiates run in float32, and are shared with the loss.
-                with self.timed("D: forward"):
+                with self.timed("d_forward"):
                     with self._island("real" in differentiated):
                         on_real = self.judge(real)
                     with self._island("fake" in differentiated):
                         on_fake = self.judge(fakes)
                     heads = self.objective.adversarial("discriminator", on_real, on_fake)
-                with self.timed("D: regularizers"):
+                with self.timed("d_regularizers"):
                     step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
                     extra = self.objective.regularization(due, step)
                 self._backward("d", heads, extra, len(parts), last=number == len(parts) - 1)
@@ -199,7 +199,7 @@ class VideoGAN(LightningModule):
                 self._count(
                     {f"logit/real_{head}": logits.mean(), f"logit/fake_{head}": on_fake.logits[head].mean()}
                 )
-        with self.timed("D: optimizer"):
+        with self.timed("d_optimizer"):
             optimizer.step()
         adapt = getattr(self.augment, "adapt", None)
         if adapt is not None:
@@ -212,7 +212,7 @@ class VideoGAN(LightningModule):
         with frozen(self.discriminator):
             for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
                 with self._streams("generator", 0, number) as stream:
-                    with self.timed("G: forward"):
+                    with self.timed("g_forward"):
                         latent = self._latent(real, stream)
                         made = self.generate(latent, real.times, real.label)
                         fakes = real.with_video(made["video"].to(self.dtype))
@@ -221,11 +221,11 @@ class VideoGAN(LightningModule):
                             with torch.no_grad():
                                 on_real = self.judge(real)
                         heads = self.objective.adversarial("generator", on_real, on_fake)
-                    with self.timed("G: regularizers"):
+                    with self.timed("g_regularizers"):
                         step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
                         extra = self.objective.regularization(due, step)
                     self._backward("g", heads, extra, len(parts), last=number == len(parts) - 1)
-            with self.timed("G: optimizer"):
+            with self.timed("g_optimizer"):
                 optimizer.step()
 
     def _backward(
@@ -237,7 +237,7 @@ class VideoGAN(LightningModule):
             | {f"loss/{player}_{head}": value for head, value in heads.items()}
             | {f"regularizer/{name}": value for name, value in extra.items()}
         )
-        with self._no_sync(last), self.timed(f"{player.upper()}: backward"):
+        with self._no_sync(last), self.timed(f"{player}_backward"):
             self.manual_backward(total / parts)
 
     # Parts of an iteration

@@ -1,0 +1,46 @@
+"""Videos on disk, whatever they are stored in."""
+
+from pathlib import Path
+
+from vgen.data.resize import Resample, Resize
+from vgen.data.source import VideoSource
+from vgen.data.stacks import Stacks
+from vgen.data.videos import Videos
+
+
+def open_videos(
+    path: str | Path,
+    *,
+    size: int | None,
+    channels: int = 3,
+    resize: Resize = "crop",
+    resample: Resample = "bicubic",
+    cache: str | None = None,
+) -> VideoSource:
+    """The videos at `path`; nothing is read yet.
+
+    A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); all else is `Videos`.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() == ".npy" or (path.is_dir() and any(path.glob("*.npy"))):
+        return Stacks(path=str(path), size=size, channels=channels, resize=resize, resample=resample)
+    return Videos(path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache)
+
+
+def split_folder(path: str | Path, split: str | None) -> Path:
+    """The folder `split` in `path`; `path` itself without a split.
+
+    Raises:
+        FileNotFoundError: no folder `path`.
+        ValueError: no folder of that name in it; says which there are.
+    """
+    folder = Path(path).expanduser()
+    if split is None:
+        return folder
+    if not folder.is_dir():
+        raise FileNotFoundError(f"protocol.split={split}: there is no folder {folder}")
+    if split in ("", "..") or Path(split).name != split or not (folder / split).is_dir():
+        names = sorted(item.name for item in folder.iterdir() if item.is_dir())
+        there = f"it has {', '.join(names[:10])}{', ...' * (len(names) > 10)}" if names else "it has none"
+        raise ValueError(f"protocol.split={split}: no such folder in {folder}; {there}")
+    return folder / split

@@ -1,0 +1,172 @@
+"""Features that need no weights file: fixed filters, temporal differences and a random second stage.
+
+They see what image-model features see worst: texture (noise, blur), motion (freezing, shuffling, stutter, jitter)
+and layout (collapse). They know nothing of content, so a distance between them is `fvd/random`, never FVD.
+"""
+
+import hashlib
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_VERSION = "random 1"  # part of the fingerprint: change it with anything that changes a feature
+_SIZE = 64
+_LEVELS = 3
+_FILTERS = 6  # per level, first stage
+_MIXTURES = 8  # per level, second stage
+_LAYOUT = 16
+_SLOW = 8
+_FLOOR = 0.02  # amplitude of about one grey level, below which differences do not count
+# amplitudes in an ordinary frame, of a band and of a mixture of normalised bands: what a frame is measured against
+_CONTRAST, _MIXED = 0.1, 0.58
+
+
+class Random(nn.Module):
+    """Clip -> "clip" (B, 160) and "frames" (B, T, 58), the same on every machine up to float32 rounding.
+
+    Frames are brought to 64x64 and seen at three scales. Each scale is filtered by band-pass filters; the
+    responses y and their differences over time, y_t - y_(t-1), y_t - y_(t-2) and y_t - 2 y_(t-1) + y_(t-2), give
+    log2 energies (a unit is a factor of two). The rectified responses, normalised by their energy, pass a random
+    space-time convolution whose mean and root mean square say how they are arranged. A 4x4 thumbnail gives layout
+    and its change over time. Fewer than about 200 clips a side are too few for a distance.
+
+    A frame alone is described likewise: the energies of its bands and those of random convolutions of its normalised
+    bands, in octaves about the usual, and its layout. Angles between frames thus mean something.
+
+    Takes (B, T, H, W, C) uint8 with T >= 4 and C 1 or 3; about 12 ms per 64x64x16 clip and core. Source: ours; in
+    the spirit of wavelet scattering (Bruna & Mallat, arXiv 1203.1513).
+
+    Args:
+        seed: of the filters; another seed is another extractor, with another fingerprint.
+    """
+
+    name = "random"
+    roles = ("clip", "frames")
+    min_frames = 4
+    dim = _LEVELS * 4 * _FILTERS + _LEVELS * 2 * _MIXTURES + _LAYOUT + 3 * _SLOW
+    frame_dim = _LEVELS * (_FILTERS + _MIXTURES) + _LAYOUT
+
+    bands: Tensor
+    mixing: Tensor
+    layout: Tensor
+    slow: Tensor
+    arranging: Tensor
+
+    def __init__(self, *, seed: int = 0) -> None:
+        super().__init__()
+        # the legacy generator: NumPy promises that its stream never changes
+        rng = np.random.RandomState(seed)
+        maps = 4 * _FILTERS
+        weights = {
+            "bands": _band_pass(rng, _FILTERS, 4),
+            # scaled so that a mixture of unit-energy maps is of unit size
+            "mixing": _orthogonal(rng, _MIXTURES, maps * 18).reshape(_MIXTURES, maps, 2, 3, 3)
+            * math.sqrt(maps),
+            "layout": _orthogonal(rng, _LAYOUT, 48),
+            "slow": _orthogonal(rng, _SLOW, 48),
+            "arranging": _contrasting(rng, _MIXTURES, _FILTERS * 9).reshape(_MIXTURES, _FILTERS, 3, 3),
+        }
+        digest = hashlib.sha256(_VERSION.encode())
+        for name, weight in weights.items():
+            # coarse enough that the linear algebra of any machine gives the same bits
+            weight = np.round(weight * 4096) / 4096
+            digest.update(weight.astype("<f4").tobytes())
+            self.register_buffer(name, torch.from_numpy(weight).float())
+        self.fingerprint = digest.hexdigest()
+
+    @torch.no_grad()
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """(B, T, H, W, C) uint8 -> "clip" (B, 160), "frames" (B, T, 58), float32."""
+        if pixels.shape[1] < self.min_frames:
+            raise ValueError(
+                f"the random extractor needs clips of at least {self.min_frames} frames, got {pixels.shape[1]}"
+            )
+        if pixels.shape[4] not in (1, 3):
+            raise ValueError(f"the random extractor needs 1 or 3 channels, got {pixels.shape[4]}")
+        # few clips at a time stay in the processor's cache
+        part = 8 if self.bands.device.type == "cpu" else 128
+        parts = [self._features(clips.to(self.bands.device)) for clips in pixels.split(part)]
+        of_clips, of_frames = (torch.cat(role) for role in zip(*parts, strict=True))
+        return {"clip": of_clips, "frames": of_frames}
+
+    def _features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        clips, frames = pixels.shape[:2]
+        video = pixels.permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1).flatten(0, 1)
+        video = video.expand(-1, 3, -1, -1)  # (B T, 3, H, W)
+        if video.shape[-2:] != (_SIZE, _SIZE):
+            size = (_SIZE, _SIZE)
+            video = F.interpolate(video, size, mode="bilinear", align_corners=False, antialias=True)
+        of_clips, of_frames = [], []
+        for _ in range(_LEVELS):
+            bands = F.conv2d(video, self.bands, stride=2, padding=1)
+            of_frames += self._still_texture(bands)
+            bands = bands.unflatten(0, (clips, frames)).transpose(1, 2)  # (B, K, T, h, w)
+            of_clips += self._texture(bands)
+            video = F.avg_pool2d(video, 2)
+        thumbnail = F.avg_pool2d(video, 2).reshape(clips, frames, 48)  # 3 channels of 4x4
+        of_clips.append(thumbnail.mean(dim=1) @ self.layout.T)
+        slow = _with_differences((thumbnail @ self.slow.T).transpose(1, 2))  # (B, 4, K, T - 2)
+        of_clips.append(_octaves(_rms(slow[:, 1:], dims=(3,))).flatten(1))
+        of_frames.append(thumbnail.flatten(0, 1) @ self.layout.T)
+        return torch.cat(of_clips, dim=1), torch.cat(of_frames, dim=1).unflatten(0, (clips, frames))
+
+    def _still_texture(self, bands: Tensor) -> list[Tensor]:
+        """Energies of the bands (B T, K, h, w) of single frames, and the statistics of their mixtures."""
+        energy = _rms(bands, dims=(2, 3))  # (B T, K)
+        overall = energy.square().mean(dim=1).sqrt() + _FLOOR
+        maps = bands.abs() / overall[:, None, None, None]
+        mixed = F.conv2d(maps, self.arranging, padding=1)
+        return [_octaves(energy / _CONTRAST), _octaves(_rms(mixed, dims=(2, 3)) / _MIXED)]
+
+    def _texture(self, bands: Tensor) -> list[Tensor]:
+        """Energies of the bands (B, K, T, h, w) and of their differences, and the statistics of the mixtures."""
+        maps = _with_differences(bands)  # (B, 4, K, T - 2, h, w)
+        energy = _rms(maps, dims=(3, 4, 5))  # (B, 4, K)
+        overall = energy.square().mean(dim=2).sqrt() + _FLOOR
+        maps = maps.abs_().div_(overall[:, :, None, None, None, None]).flatten(1, 2)
+        mixed = F.conv3d(maps, self.mixing, stride=(1, 2, 2), padding=(0, 1, 1)).relu_()
+        return [_octaves(energy).flatten(1), mixed.mean(dim=(2, 3, 4)), _rms(mixed, dims=(2, 3, 4))]
+
+
+def _with_differences(x: Tensor) -> Tensor:
+    """(B, K, T, ...) -> (B, 4, K, T - 2, ...): itself, its differences over 1 and 2 frames, its second difference."""
+    now, before, earlier = x[:, :, 2:], x[:, :, 1:-1], x[:, :, :-2]
+    return torch.stack([now, now - before, now - earlier, now - 2 * before + earlier], dim=1)
+
+
+def _rms(x: Tensor, *, dims: tuple[int, ...]) -> Tensor:
+    count = math.prod(x.shape[dim] for dim in dims)
+    return torch.linalg.vector_norm(x, dim=dims) / math.sqrt(count)
+
+
+def _octaves(amplitude: Tensor) -> Tensor:
+    return torch.log2(amplitude + _FLOOR)
+
+
+def _orthogonal(rng: np.random.RandomState, rows: int, columns: int) -> np.ndarray:
+    """(rows, columns) with orthonormal rows."""
+    return _orthonormal_rows(rng.standard_normal((rows, columns)))
+
+
+def _contrasting(rng: np.random.RandomState, rows: int, columns: int) -> np.ndarray:
+    """(rows, columns) with orthonormal rows, each of sum 0."""
+    drawn = rng.standard_normal((rows, columns))
+    return _orthonormal_rows(drawn - drawn.mean(axis=1, keepdims=True))
+
+
+def _band_pass(rng: np.random.RandomState, filters: int, width: int) -> np.ndarray:
+    """(filters, 3, width, width), orthonormal, blind to constants and to linear ramps in each channel."""
+    across = np.arange(width) - (width - 1) / 2
+    smooth = np.stack([np.ones((width, width)), *np.meshgrid(across, across)]).reshape(3, -1)
+    smooth = smooth / np.linalg.norm(smooth, axis=1, keepdims=True)
+    kept = np.eye(width * width) - smooth.T @ smooth
+    drawn = rng.standard_normal((filters, 3, width * width)) @ kept
+    return _orthonormal_rows(drawn.reshape(filters, -1)).reshape(filters, 3, width, width)
+
+
+def _orthonormal_rows(drawn: np.ndarray) -> np.ndarray:
+    q, r = np.linalg.qr(drawn.T)
+    return (q * np.sign(np.diag(r))).T  # the sign of a QR factor is the library's choice

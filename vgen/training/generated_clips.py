@@ -1,0 +1,85 @@
+"""The clips of a generator as a finite set, for the evaluation."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vgen.clip import Latent
+from vgen.protocol.pixels import Pixels, quantize
+from vgen.protocol.store import code_version, weights_hash
+from vgen.training.sampling import latent_rows
+
+
+class GeneratedClips:
+    """`count` clips of a generator in evaluation mode: a `ClipSet`; clip i depends on (seed, i) and its label.
+
+    Args:
+        generator: on the device it is to run on; its weights may not change while the set is in use.
+        times: (T,) in frames.
+        labels: (count,) class indices, or None for an unconditional generator.
+        seed: of the latents.
+        pixels: how floats become bytes (`Standard.pixels`).
+        info: what a reader of the result wants to know ("source", "kclips").
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        *,
+        count: int,
+        times: Tensor,
+        labels: Tensor | None = None,
+        seed: int = 0,
+        pixels: Pixels = "round",
+        info: Mapping[str, Any] | None = None,
+    ) -> None:
+        if count < 1:
+            raise ValueError(f"count={count}: must be at least 1")
+        if labels is not None and labels.shape != (count,):
+            raise ValueError(f"{count} clips need labels of shape ({count},), not {tuple(labels.shape)}")
+        self.generator, self.count, self.seed = generator, count, seed
+        self.times, self.labels = times, labels
+        self.pixels: Pixels = pixels
+        self.info = dict(info or {})
+        listed = None if labels is None else labels.tolist()
+        self.identity: dict[str, Any] = {
+            "kind": "generated",
+            "network": f"{type(generator).__module__}.{type(generator).__qualname__}",
+            "weights": weights_hash(generator.state_dict()),
+            "code": code_version(sys.modules[__name__], generator),
+            "times": times.tolist(),
+            "labels": hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16],
+            "seed": seed,
+            "pixels": pixels,
+        }
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, indices: Sequence[int]) -> Tensor:
+        """Clips number `indices`: (b, T, H, W, C) uint8 on the CPU."""
+        return self.make(self.latents(indices, "sample"), indices)
+
+    def latents(self, indices: Sequence[int], stream: str) -> Latent:
+        """The latents (b, ...) of clips number `indices` in a named stream of the seed."""
+        return latent_rows(self.generator, indices, self.times.expand(1, -1), self.seed, stream)
+
+    @torch.no_grad()
+    def make(self, latent: Latent, indices: Sequence[int]) -> Tensor:
+        """The clips (b, T, H, W, C) of `latent` with the labels of clips number `indices`."""
+        generator = self.generator
+        device = next(generator.parameters()).device
+        label = None if self.labels is None else self.labels[torch.as_tensor(indices)].to(device)
+        moved = {name: part.to(device) for name, part in latent.items()}
+        was_training = generator.training
+        generator.eval()
+        try:
+            made = generator(moved, self.times.to(device).expand(len(indices), -1), label)
+            return quantize(made, self.pixels).cpu()
+        finally:
+            generator.train(was_training)
