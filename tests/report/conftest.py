@@ -21,26 +21,28 @@ def write_run(
     stamp: str = STAMP,
     standard_error: float | None = 0.5,
     higher_is_better: bool = False,
+    entries: dict[str, dict[str, Any]] | None = None,
     warnings: list[str] | None = None,
     provenance: dict[str, Any] | None = None,
     video: bool = False,
 ) -> Path:
-    """A run folder as `vgen train` and `vgen evaluate` leave it."""
+    """A run folder as `vgen train` and `vgen evaluate` leave it; `entries` adds to those of `metrics` by name."""
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     if csv is not None:
         (folder / "metrics.csv").write_text(csv)
     if metrics is not None:
-        entries = {
+        written = {
             name: {
                 "value": value,
                 "standard_error": standard_error,
                 "higher_is_better": higher_is_better,
                 "stamp": stamp,
             }
+            | (entries or {}).get(name, {})
             for name, value in metrics.items()
         }
-        content = {"metrics": entries, "protocol": protocol, "real": {"fingerprint": real}, "fake": {}}
+        content = {"metrics": written, "protocol": protocol, "real": {"fingerprint": real}, "fake": {}}
         content["warnings"] = warnings or []
         (folder / "metrics.json").write_text(json.dumps(content))
     finished = {"command": "vgen train", "started": "2030-01-01", "finished": "2030-01-02"}

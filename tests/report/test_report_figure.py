@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from vgen.report.compare import make_rows
-from vgen.report.figure import colour, curve_panels, marker, mean_curve, thin
+from vgen.report.figure import (
+    band_curve,
+    colour,
+    curve_panels,
+    draw_curves,
+    marker,
+    mean_curve,
+    thin,
+    write_curves,
+)
 from vgen.report.runs import read_runs
 
 
@@ -24,6 +33,41 @@ def test_mean_curve_interpolates_where_all_seeds_have_numbers():
     mean = mean_curve([first, second])
     assert mean.to_dict() == {2.0: 3.0, 4.0: 3.0, 6.0: 3.0}
     assert len(mean_curve([first, second + 0, pd.Series([1.0], index=[99.0])])) == 0
+
+
+def test_the_band_is_the_interval_of_students_t():
+    seeds = [pd.Series([1.0 * k, 5.0], index=[0.0, 2.0]) for k in (1, 2, 3)]
+    band = band_curve(seeds)
+    np.testing.assert_allclose(band, [4.302652729749464 / np.sqrt(3), 0.0])
+    np.testing.assert_allclose(band.index, [0.0, 2.0])
+
+
+def test_a_band_needs_three_seeds(make_run, tmp_path):
+    for method, seeds in (("a", 2), ("b", 3)):
+        for seed in range(seeds):
+            csv = f"kclips,fvd/x\n1,{seed + 5}\n2,{seed * 3 + 4}\n"
+            make_run(f"{method}/{seed}", config={"seed": seed, "method": method}, csv=csv)
+    rows, _ = make_rows(read_runs([tmp_path / "runs"])[0])
+    figure, _ = draw_curves(rows, ["fvd/x"])
+    (band,) = figure.axes[0].collections
+    assert band.get_facecolor()[0, :3] == pytest.approx([0xD5 / 255, 0x5E / 255, 0])
+    top = band.get_paths()[0].vertices[:, 1].max()
+    assert top == pytest.approx(7 + 4.302652729749464 * 3 / np.sqrt(3))
+
+
+def test_pdf_files_are_whole_and_bear_the_names_of_rows(make_run, tmp_path):
+    for method in ("a", "$x_"):
+        make_run(
+            method, config={"seed": 0, "method": method}, csv="kclips,loss/d,fvd/x,fvd-x\n1,1,2,3\n2,3,4,5\n"
+        )
+    rows, _ = make_rows(read_runs([tmp_path / "runs"])[0])
+    paths = write_curves(rows, tmp_path)
+    assert [path.name for path in paths] == ["loss.pdf", "fvd_x.pdf"]
+    first = [path.read_bytes() for path in paths]
+    assert all(content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF") for content in first)
+    assert [path.read_bytes() for path in write_curves(rows, tmp_path)] == first
+    legend = draw_curves(rows, ["fvd/x"], title="fvd/x")[0].legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == ["method=$x_", "method=a"]
 
 
 def test_thin_keeps_means_and_ends_of_short_curves():

@@ -50,10 +50,13 @@ def test_what_a_resumed_run_repeats_replaces_what_it_logged_before(make_run):
 
 
 def test_a_run_without_evaluation_shows_its_last_training_numbers(make_run):
-    csv = "kclips,loss/d,fvd/embedded,is/embedded,mine/x\n1,1,100,2,7\n2,1,90,3,8\n3,1,,,\n"
+    csv = "kclips,loss/d,fvd/embedded,inception_score/embedded,mine/x\n1,1,100,2,7\n2,1,90,3,8\n3,1,,,\n"
     run, _ = read_one(make_run("a", config=CONFIG, csv=csv))
     shown = {m.metric: (m.stamp, score.value, score.higher_is_better) for m, score in run.scores.items()}
-    assert shown == {"fvd/embedded": (DURING_TRAINING, 90, False), "is/embedded": (DURING_TRAINING, 3, True)}
+    assert shown == {
+        "fvd/embedded": (DURING_TRAINING, 90, False),
+        "inception_score/embedded": (DURING_TRAINING, 3, True),
+    }
 
 
 def test_metrics_that_another_run_evaluated_are_recognised_in_the_csv(make_run, tmp_path):
@@ -111,6 +114,7 @@ def test_an_evaluated_run_survives_a_damaged_csv(make_run):
         "[]",
         '{"metrics": {}}',
         '{"metrics": {"fvd/x": {"value": 1}}, "protocol": {}}',
+        '{"metrics": {"fvd/x": {"value": 1, "protocol": "a"}, "fvd/y": {"value": 1}}, "protocol": {}}',
         "\xff",
     ],
 )
@@ -130,6 +134,15 @@ def test_a_value_that_is_no_number_is_named(make_run):
     run, problems = read_one(path)
     assert [m.metric for m in run.scores] == ["fvd/x"]
     assert problems == ["fvd/y in metrics.json is not a finite number"]
+
+
+def test_each_metric_has_the_protocol_of_its_entry_or_else_of_the_file(make_run):
+    entries = {"fvd/x": {"protocol": "aaa"}, "fvd/y": {"protocol": "bbb", "real": 0.25}}
+    run, _ = read_one(
+        make_run("a", config=CONFIG, metrics=dict.fromkeys(["fvd/x", "fvd/y", "fvd/z"], 1.0), entries=entries)
+    )
+    found = {m.metric: (m.protocol, score.real) for m, score in run.scores.items()}
+    assert found == {"fvd/x": ("aaa", None), "fvd/y": ("bbb", 0.25), "fvd/z": ("0123456789ab", None)}
 
 
 @pytest.mark.parametrize("config", ["a: [", "- 1", "", "a: !!python/object:os.system {}"])

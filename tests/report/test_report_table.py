@@ -65,6 +65,7 @@ def test_one_row_is_best_of_nothing(make_run, table):
         ({"protocol": {"id": "ffffffffffff"}}, "protocol ffffffffffff"),
         ({"real": "beef"}, "real data beef"),
         ({"stamp": "fvd[other]"}, "fvd[other]"),
+        ({"entries": {"fvd/x": {"protocol": "eeeeeeeeeeee"}}}, "protocol eeeeeeeeeeee"),
         ({"standard_error": 1.0}, None),
     ],
 )
@@ -84,6 +85,36 @@ def test_numbers_under_different_protocols_never_share_a_column(make_run, table,
         assert columns[0].stamp != columns[1].stamp
         assert best == {"method=a": True, "method=b": False, "method=c": False}
         assert [line[2].text for line in sheet.cells[:2]] == [NOTHING, NOTHING]
+
+
+def test_the_real_clips_have_a_row_where_a_metric_knows_them(make_run, table):
+    for method, offset in (("a", 0.0), ("b", 1e-9)):
+        real = {"temporal_flickering/x": {"real": 0.75 + offset, "standard_error": 0.01}}
+        make_run(
+            f"{method}/0",
+            config={"seed": 0, "method": method},
+            metrics={"fvd/x": 2.0, "temporal_flickering/x": 0.5},
+            entries=real,
+        )
+    scores, sheet = table()
+    assert [heading.name for heading in sheet.headings] == ["n", "fvd/x", "temporal_flickering/x", "kclips"]
+    assert [cell.text for cell in sheet.real] == [NOTHING, NOTHING, "0.750", NOTHING]
+    assert scores["real_value"].dropna().tolist() == [0.75, 0.75 + 1e-9]
+    assert not any(cell.best for cell in sheet.real)
+    assert (
+        markdown_table(sheet).splitlines()[-1]
+        == f"| *real data* | {NOTHING} | {NOTHING} | 0.750 | {NOTHING} |"
+    )
+    lines = latex_table(sheet).splitlines()
+    assert lines[lines.index(r"\bottomrule") - 2 :][:2] == [
+        r"\midrule",
+        r"real data & -- & -- & 0.750 & -- \\",
+    ]
+
+
+def test_without_real_values_there_is_no_row_of_them(make_run, table):
+    add(make_run, "a", [1.0])
+    assert table()[1].real == []
 
 
 def test_training_numbers_stand_apart_and_last(make_run, table):

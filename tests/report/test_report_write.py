@@ -7,9 +7,9 @@ import pytest
 from vgen.report import write_report
 from vgen.report.compare import make_rows
 from vgen.report.runs import read_runs
-from vgen.report.videos import choose_videos
+from vgen.report.videos import choose_walls
 
-VOID = {"meta", "br", "img", "link", "input"}
+VOID = {"meta", "br", "wbr", "img", "link", "input"}
 
 
 class Checker(HTMLParser):
@@ -59,6 +59,7 @@ def nasty(make_run, tmp_path):
             csv=f'kclips,loss/d,"loss/{NASTY.replace(chr(34), "")}",fvd/x\n1,1,2,3\n2,2,3,4\n',
             metrics={"fvd/x": 1.0 + n, "kvd/<i>": 2.0},
             stamp="<u>&",
+            entries={"kvd/<i>": {"real": 3.0}},
             warnings=[NASTY],
             provenance={"command": NASTY, "failed": NASTY},
             video=True,
@@ -74,7 +75,7 @@ def test_page_is_well_formed_escaped_and_needs_nothing_else(nasty):
     assert page.open == []
     assert page.tags.count("script") == 1  # the one of the play button
     assert not {"b", "i", "u", "link", "img"} & set(page.tags)
-    for text in (NASTY, "x<b>&_1%", "broken<b>", "kvd/<i>", "<u>&", "metrics.csv is empty"):
+    for text in (NASTY, "real data", "x<b>&_1%", "broken<b>", "kvd/<i>", "<u>&", "metrics.csv is empty"):
         assert text in page.text
     assert page.tags.count("video") == 2
     assert all(ref.startswith(("data:video/mp4;base64,", "#")) for ref in page.references)
@@ -114,23 +115,22 @@ def test_small_budget_embeds_one_video_of_every_row_first(make_run, tmp_path):
     empty.parent.mkdir()
     empty.touch()
     rows, _ = make_rows(read_runs([tmp_path / "runs"])[0])
-    cost = max(len(video.data) for videos in choose_videos(rows) for video in videos)
-    walls = choose_videos(rows, budget=2 * cost)
-    assert [[bool(video.data) for video in videos] for videos in walls] == [
-        [True, False],
-        [True, False],
-        [False],
+    cost = max(len(video.data) for wall in choose_walls(rows) for video in wall.videos)
+    walls = choose_walls(rows, budget=2 * cost)
+    assert [(wall.title, [(video.row, bool(video.data)) for video in wall.videos]) for wall in walls] == [
+        ("seed 0", [(0, True), (1, True), (2, False)]),
+        ("seed 1", [(0, False), (1, False)]),
     ]
-    assert "not embedded" in walls[0][1].reason
-    assert walls[2][0].reason == "000001.000.mp4 is empty"
-    assert walls[0][0].caption == "seed 0, 0.2 kclips"
+    assert "not embedded" in walls[1].videos[0].reason
+    assert walls[0].videos[2].reason == "000001.000.mp4 is empty"
+    assert walls[0].videos[0].caption == "0.2 kclips"
 
 
 def test_latest_sample_is_the_one_shown(make_run, tmp_path):
     path = make_run("a", config={"seed": 0}, video=True)
     (path / "samples" / "000010.000.mp4").write_bytes(b"later")
     rows, _ = make_rows(read_runs([path])[0])
-    assert base64.b64decode(choose_videos(rows)[0][0].data) == b"later"
+    assert base64.b64decode(choose_walls(rows)[0].videos[0].data) == b"later"
 
 
 def test_only_broken_runs_still_make_a_report(make_run, tmp_path):

@@ -1,5 +1,7 @@
 """vgen report: tables, learning curves and samples of runs as one page."""
 
+import re
+import sys
 from pathlib import Path
 
 import hydra
@@ -10,8 +12,13 @@ from vgen.config import CONF_DIR
 from vgen.report import write_report
 
 
+def application() -> None:
+    sys.argv[1:] = [as_text(argument) for argument in sys.argv[1:]]
+    _application()
+
+
 @hydra.main(config_path=str(CONF_DIR), config_name="report", version_base="1.3")
-def application(config: DictConfig) -> None:
+def _application(config: DictConfig) -> None:
     with telling("report"):
         report(config)
 
@@ -21,6 +28,16 @@ def report(config: DictConfig) -> None:
     runs = config.runs
     folders = [Path(str(r)) for r in runs] if isinstance(runs, ListConfig) else [Path(str(runs))]
     output = Path(config.output) if config.output else folders[0]
-    paths = write_report(folders, output, title=config.title)
-    for file in (paths.html, paths.markdown, paths.csv, paths.latex):
+    baseline = None if config.baseline is None else str(config.baseline)
+    for file in write_report(folders, output, title=config.title, baseline=baseline).all():
         print(file)
+
+
+def as_text(argument: str) -> str:
+    """`baseline=...` quoted for Hydra, in whose grammar a row's name (`loss=hinge, lr=0.1`) would not parse."""
+    key, _, value = argument.partition("=")
+    if key != "baseline" or value in ("", "null") or value[0] in "\"'":
+        return argument
+    # There backslashes are themselves, but for those before a quote.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
+    return f"baseline='{escaped}'"

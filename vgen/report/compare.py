@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vgen.report.naming import name_configs
+from vgen.report.naming import Factor, find_factors, name_of
 from vgen.report.runs import Problem, Run, natural_key
 from vgen.report.settings import code, comparable, seeds_of
 
@@ -15,12 +15,14 @@ class Row:
 
     Attributes:
         name: what distinguishes it from the other rows, e.g. "loss=hinge, regularizer.r1.weight=10".
+        factors: the same as pairs of key and label; a row lacks those that mean nothing for its components.
         differences: every config key that differs between rows -> its value here.
     """
 
     name: str
     runs: tuple[Run, ...]
     differences: dict[str, str]
+    factors: tuple[Factor, ...] = ()
 
     @property
     def kclips(self) -> list[float]:
@@ -43,11 +45,11 @@ def make_rows(runs: Sequence[Run]) -> tuple[list[Row], list[Problem]]:
         kept, dropped = _one_per_seed(group)
         problems += dropped
         rows.append(Row("", tuple(kept), {}))
-    names, differences = name_configs([_method(row.runs[0]) for row in rows])
+    factors, differences = find_factors([_method(row.runs[0]) for row in rows])
     fallback = _experiment(rows[0].runs[0]) if rows else ""
     named = [
-        replace(r, name=n or fallback, differences=d)
-        for r, n, d in zip(rows, names, differences, strict=True)
+        replace(r, name=name_of(f) or fallback, differences=d, factors=tuple(f))
+        for r, f, d in zip(rows, factors, differences, strict=True)
     ]
     return _distinct(named), problems
 

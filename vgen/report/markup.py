@@ -4,13 +4,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from vgen.report.table import Cell, Sheet
+from vgen.report.table import REAL, Cell, Sheet
 
 _LATEX = {
     "\\": r"$\backslash$", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
     "_": r"\_", "~": r"\~{}", "^": r"\^{}", "<": r"$<$", ">": r"$>$", "|": r"$|$",
     "[": "{[}", "]": "{]}", "*": "{*}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "\N{EN DASH}": "--", "…": r"\dots{}", "\N{MINUS SIGN}": "$-$", "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "†": r"$^{\dagger}$", "Δ": r"$\Delta$",
     "\n": " ", "\t": " ",
 }  # fmt: skip
 # What the kernel's OT1 fonts can put on a letter.
@@ -32,19 +33,30 @@ def escape_latex(text: str) -> str:
 
 def markdown_table(sheet: Sheet) -> str:
     """A GitHub table; the protocol's stamp is the second line of a heading."""
-    heads = [""]
+    corner = " \\ ".join(part for part in (sheet.corner, sheet.span) if part)
+    heads = [escape_markdown(corner)]
     for heading in sheet.headings:
         stamp = f"<br>{escape_markdown(heading.stamp)}" if heading.stamp else ""
         heads.append(f"{escape_markdown(heading.name)} {heading.arrow}".rstrip() + stamp)
     lines = [heads, [":---", *["---:"] * len(sheet.headings)]]
     for name, cells in zip(sheet.names, sheet.cells, strict=True):
         lines.append([escape_markdown(name), *(_bold(cell, escape_markdown, "**{}**") for cell in cells)])
+    if sheet.real:
+        lines.append([f"*{REAL}*", *(escape_markdown(cell.text) for cell in sheet.real)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def markdown_document(title: str, sheet: Sheet, notes: Sequence[str]) -> str:
-    body = "".join(f"- {escape_markdown(note)}\n" for note in notes)
-    return f"# {escape_markdown(title)}\n\n{markdown_table(sheet)}\n{body}"
+    return f"# {escape_markdown(title)}\n\n{markdown_table(sheet)}\n{markdown_list(notes)}"
+
+
+def markdown_section(title: str, sheet: Sheet, notes: Sequence[str] = ()) -> str:
+    """What follows the document's first table."""
+    return f"\n## {escape_markdown(title)}\n\n{markdown_table(sheet)}\n{markdown_list(notes)}"
+
+
+def markdown_list(notes: Sequence[str]) -> str:
+    return "".join(f"- {escape_markdown(note)}\n" for note in notes)
 
 
 def latex_table(sheet: Sheet, notes: Sequence[str] = ()) -> str:
@@ -53,7 +65,7 @@ def latex_table(sheet: Sheet, notes: Sequence[str] = ()) -> str:
     Notes (what runs are missing ...) become comments.
     """
     stamps = list(dict.fromkeys(heading.stamp for heading in sheet.headings if heading.stamp))
-    heads = [""]
+    heads = [escape_latex(sheet.corner)]
     for heading in sheet.headings:
         mark = f"$^{{{_mark(stamps.index(heading.stamp))}}}$" if heading.stamp else ""
         heads.append(f"{escape_latex(heading.name)} {escape_latex(heading.arrow)}".rstrip() + mark)
@@ -61,6 +73,7 @@ def latex_table(sheet: Sheet, notes: Sequence[str] = ()) -> str:
     lines += [
         rf"\begin{{tabular}}{{l{'r' * len(sheet.headings)}}}",
         r"\toprule",
+        *_latex_span(sheet),
         _latex_line(heads),
         r"\midrule",
     ]
@@ -68,6 +81,8 @@ def latex_table(sheet: Sheet, notes: Sequence[str] = ()) -> str:
         lines.append(
             _latex_line([escape_latex(name), *(_bold(c, escape_latex, r"\textbf{{{}}}") for c in cells)])
         )
+    if sheet.real:
+        lines += [r"\midrule", _latex_line([REAL, *(escape_latex(cell.text) for cell in sheet.real)])]
     lines.append(r"\bottomrule")
     for i, stamp in enumerate(stamps):
         span = rf"\multicolumn{{{len(heads)}}}{{l}}"
@@ -82,6 +97,17 @@ def _bold(cell: Cell, escape: Callable[[str], str], pattern: str) -> str:
 
 def _latex_line(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
+
+
+def _latex_span(sheet: Sheet) -> list[str]:
+    """The line above the headings that says what they are."""
+    if not sheet.span:
+        return []
+    columns = len(sheet.headings)
+    return [
+        rf" & \multicolumn{{{columns}}}{{c}}{{{escape_latex(sheet.span)}}} \\",
+        rf"\cmidrule(lr){{2-{columns + 1}}}",
+    ]
 
 
 def _mark(i: int) -> str:

@@ -5,9 +5,21 @@ from typing import Any
 
 from vgen.report.settings import Flat, choices_of, code, comparable, show
 
+Factor = tuple[str, str]
+
 
 def name_configs(configs: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, str]]]:
-    """For each configuration its name among the others ("" if nothing differs) and all keys that differ.
+    """For each configuration its name among the others ("" if nothing differs) and all keys that differ."""
+    factors, differences = find_factors(configs)
+    return [name_of(own) for own in factors], differences
+
+
+def name_of(factors: Sequence[Factor]) -> str:
+    return ", ".join(f"{key}={label}" for key, label in factors)
+
+
+def find_factors(configs: Sequence[dict[str, Any]]) -> tuple[list[list[Factor]], list[dict[str, str]]]:
+    """For each configuration what its name says, as key and label, and all keys that differ.
 
     Where a component differs (`_target_`, or the option that `choices` names) the name says
     `generator=mocogan` and not each key below it; such a key is named only if it differs between
@@ -18,16 +30,16 @@ def name_configs(configs: Sequence[dict[str, Any]]) -> tuple[list[str], list[dic
     differing = [key for key in keys if len({code(flat.get(key)) for flat in flats}) > 1]
     tree = _Components(flats, [choices_of(config) for config in configs])
 
-    parts: list[list[str]] = [[] for _ in configs]
+    parts: list[list[Factor]] = [[] for _ in configs]
     for path in tree.named(differing):
         for part, label in zip(parts, tree.labels(path), strict=True):
-            part.append(f"{path}={label}")
+            part.append((path, label))
     for key in _without_copies([key for key in differing if tree.says_something(key)], flats):
         for i, (part, flat) in enumerate(zip(parts, flats, strict=True)):
             if tree.applies(key, i):
-                part.append(f"{key}={show(flat[key]) if key in flat else 'none'}")
+                part.append((key, show(flat[key]) if key in flat else "none"))
     differences = [{key: show(flat[key]) if key in flat else "none" for key in differing} for flat in flats]
-    return [", ".join(part) for part in parts], differences
+    return parts, differences
 
 
 class _Components:

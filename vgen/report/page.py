@@ -13,11 +13,22 @@ from markupsafe import Markup
 
 from vgen.report.compare import Row
 from vgen.report.figure import Panel, colour, curve_panels, marker
+from vgen.report.matrix import Matrix
 from vgen.report.runs import Problem, Run
-from vgen.report.table import Sheet
-from vgen.report.videos import BUDGET, choose_videos
+from vgen.report.study import Study, study_notes, study_sheet
+from vgen.report.study_figure import study_panels
+from vgen.report.table import REAL, Sheet
+from vgen.report.videos import BUDGET, Wall, common_clock
 
 _SYMBOLS = {"": "", "o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖"}
+
+
+@dataclass(frozen=True)
+class Differences:
+    """The rows against the baseline, and how that was tested."""
+
+    sheet: Sheet
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -31,18 +42,21 @@ class Report:
     notes: Sequence[str]
     cautions: Sequence[str]
     problems: Sequence[Problem]
+    differences: Differences | None
+    matrices: Sequence[Matrix]
+    studies: Sequence[Study]
+    walls: Sequence[Wall]
 
 
-def render_page(report: Report, *, budget: int = BUDGET) -> str:
-    """The page; `budget` is the most bytes of video to embed."""
+def render_page(report: Report) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string((files("vgen.report") / "page.html.jinja").read_text(encoding="utf-8"))
     main, other = curve_panels(report.rows)
-    walls = choose_videos(report.rows, budget)
-    videos = [video for wall in walls for video in wall]
+    videos = [video for wall in report.walls for video in wall.videos]
     return template.render(
+        zip=zip,
         title=report.title,
         made=report.made.strftime("%Y-%m-%d %H:%M"),
         run_count=sum(len(row.runs) for row in report.rows),
@@ -52,22 +66,36 @@ def render_page(report: Report, *, budget: int = BUDGET) -> str:
                 "colour": colour(i),
                 "symbol": _SYMBOLS[marker(i)],
                 "cells": cells,
-                "videos": wall,
                 "runs": [_details(run) for run in row.runs],
                 "differences": row.differences,
             }
-            for i, (row, cells, wall) in enumerate(zip(report.rows, report.sheet.cells, walls, strict=True))
+            for i, (row, cells) in enumerate(zip(report.rows, report.sheet.cells, strict=True))
         ],
         headings=report.sheet.headings,
+        real_name=REAL,
+        real=report.sheet.real,
         notes=report.notes,
         cautions=report.cautions,
         problems=report.problems,
+        differences=report.differences,
+        matrices=report.matrices,
+        studies=[
+            {
+                "name": study.name,
+                "sheet": study_sheet(study),
+                "notes": study_notes(study),
+                "panels": [_panel(panel) for panel in study_panels(study, i)],
+            }
+            for i, study in enumerate(report.studies)
+        ],
+        walls=report.walls,
+        common=common_clock(report.rows),
         panels=[_panel(panel) for panel in main],
         other_panels=[_panel(panel) for panel in other],
         has_videos=any(video.data for video in videos),
         videos_left_out=sum(not video.data for video in videos),
         video_count=len(videos),
-        budget=f"{budget / 1e6:g} MB",
+        budget=f"{BUDGET / 1e6:g} MB",
     )
 
 

@@ -110,7 +110,7 @@ def _setting(run: Path) -> dict[str, Any]:
     """Everything that should be equal, by key."""
     found: dict[str, Any] = {}
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    found |= {f"config {key}": value for key, value in comparable(config).items() if key != "run_id"}
+    found |= {f"config {key}": value for key, value in comparable(config).items()}
     provenance = _json(run / "provenance.json")
     for part in ("versions", "hardware"):
         found |= {f"{part} {key}": value for key, value in provenance.get(part, {}).items()}

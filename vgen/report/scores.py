@@ -9,20 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from vgen.metric.names import HIGHER_IS_BETTER
 from vgen.report.settings import PLUMBING_LEAVES, leaves
 
-# Which way is better, for numbers logged during training; metrics.json says it itself.
-HIGHER_IS_BETTER = {
-    "fvd": False,
-    "kvd": False,
-    "fid": False,
-    "kid": False,
-    "is": True,
-    "precision": True,
-    "recall": True,
-    "density": True,
-    "coverage": True,
-}
 DURING_TRAINING = "during training"
 
 
@@ -32,7 +21,7 @@ class Measure:
 
     Attributes:
         metric: name with extractor, e.g. "fvd/embedded".
-        protocol: id of the evaluation protocol.
+        protocol: id of the evaluation protocol; that of this metric where its entry has one.
         stamp: the protocol in short, as readers see it.
         real: fingerprint of the real data compared with.
     """
@@ -45,24 +34,29 @@ class Measure:
 
 @dataclass(frozen=True)
 class Score:
-    """One number of one run; `standard_error` is that of its estimate, not a spread over seeds."""
+    """One number of one run.
+
+    Attributes:
+        standard_error: of its estimate; not a spread over seeds.
+        real: the same statistic of the real clips, where the metric is one of a single set.
+    """
 
     value: float
     standard_error: float | None = None
     higher_is_better: bool | None = None
+    real: float | None = None
 
 
 def evaluated_scores(evaluation: dict[str, Any]) -> tuple[dict[Measure, Score], list[str]]:
     """Content of metrics.json -> its scores, and which of them are unusable.
 
     Raises:
-        ValueError: there are no metrics, or nothing says under which protocol they were measured.
+        ValueError: there are no metrics, or nothing says under which protocol one of them was measured.
     """
     metrics, protocol, real = (evaluation.get(key) for key in ("metrics", "protocol", "real"))
     if not isinstance(metrics, dict) or not metrics:
         raise ValueError("it holds no metrics")
-    if not isinstance(protocol, dict) or not protocol.get("id"):
-        raise ValueError("it names no protocol, so its numbers cannot be compared with any other")
+    shared = protocol.get("id") if isinstance(protocol, dict) else None
     fingerprint = str(real.get("fingerprint", "")) if isinstance(real, dict) else ""
     scores, said = {}, []
     for metric, entry in metrics.items():
@@ -71,10 +65,17 @@ def evaluated_scores(evaluation: dict[str, Any]) -> tuple[dict[Measure, Score], 
         if value is None:
             said.append(f"{metric} in metrics.json is not a finite number")
             continue
+        # Several extractors in one file have a protocol each; files of older versions have one for all.
+        own = entry.get("protocol") or shared
+        if not own:
+            raise ValueError(f"it names no protocol for {metric}, which cannot be compared with any other")
         direction = entry.get("higher_is_better")
-        measure = Measure(metric, str(protocol["id"]), str(entry.get("stamp") or protocol["id"]), fingerprint)
+        measure = Measure(metric, str(own), str(entry.get("stamp") or own), fingerprint)
         scores[measure] = Score(
-            value, _finite(entry.get("standard_error")), direction if isinstance(direction, bool) else None
+            value,
+            _finite(entry.get("standard_error")),
+            direction if isinstance(direction, bool) else None,
+            _finite(entry.get("real")),
         )
     return scores, said
 

@@ -20,11 +20,12 @@ PLUMBING_KEEP = {"trainer.precision"}
 PLUMBING_LEAVES = {
     "cache", "cache_dir", "cache_folder", "workers", "num_workers", "pin_memory", "prefetch",
     "prefetch_factor", "persistent_workers", "device", "devices", "output_dir", "dirpath", "log_dir",
-    "save_dir", "log_every", "sample_every", "metric_every", "checkpoint_every",
+    "save_dir", "log_every", "sample_every", "metric_every", "checkpoint_every", "keep_every",
 }  # fmt: skip
 PLUMBING_CALLBACKS = ("vgen.callback.", "pytorch_lightning.callbacks.ModelCheckpoint")
 NAMING_KEYS = {
-    "name", "run_name", "experiment", "experiment_name", "task_name", "tags", "notes", "output", "resume",
+    "name", "run_name", "experiment", "experiment_name", "task_name", "tags", "notes", "output", "resume", "run_id",
+    "best", "sweep",
 }  # fmt: skip
 
 Flat = dict[str, Any]

@@ -2,8 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -12,6 +12,8 @@ from vgen.report.scores import DURING_TRAINING, Measure, Score
 
 SPEED = "speed/clips_per_s"
 NOTHING = "\N{EN DASH}"
+REAL = "real data"
+MARK = "†"  # differs significantly from the baseline
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What all printed tables show: a name and one cell per heading for each row."""
+    """What all printed tables show: a name and one cell per heading for each row.
+
+    `real`: one cell per heading for the row of the real clips, [] if no metric has a value for them. `corner` says what
+    the names are, `span` what all headings are, "" where that needs no word.
+    """
 
     headings: list[Heading]
     names: list[str]
     cells: list[list[Cell]]
+    real: list[Cell] = field(default_factory=list)
+    corner: str = ""
+    span: str = ""
 
 
 def measures_of(rows: Sequence[Row]) -> list[Measure]:
@@ -49,8 +58,8 @@ def score_table(rows: Sequence[Row]) -> pd.DataFrame:
     """One line per row and measure that has a number; this is table.csv.
 
     Columns: row, metric, protocol, stamp, real, higher_is_better, n, mean, std (over seeds, divisor n - 1;
-    empty for one seed), standard_error (of a single seed's estimate), best, kclips, clips_per_s, seeds,
-    values, runs (the last three joined by ";", in the same order).
+    empty for one seed), standard_error (of a single seed's estimate), real_value (of the real clips, where the
+    metric has one), best, kclips, clips_per_s, seeds, values, runs (the last three joined by ";", in the same order).
     """
     lines = []
     for measure in measures_of(rows):
@@ -73,6 +82,7 @@ def score_table(rows: Sequence[Row]) -> pd.DataFrame:
                     "mean": values.mean(),
                     "std": math.nan if single else values.std(ddof=1),
                     "standard_error": scored[0][1].standard_error if single else None,
+                    "real_value": _mean([score.real for _, score in scored]),
                     "best": False,
                     "kclips": max(row.kclips, default=None),
                     "clips_per_s": clips_per_second(row),
@@ -84,8 +94,8 @@ def score_table(rows: Sequence[Row]) -> pd.DataFrame:
         _mark_best(column, direction(rows, measure))
         lines += column
     columns = (
-        "row metric protocol stamp real higher_is_better n mean std standard_error best kclips clips_per_s "
-        "seeds values runs"
+        "row metric protocol stamp real higher_is_better n mean std standard_error real_value best kclips "
+        "clips_per_s seeds values runs"
     )
     return pd.DataFrame(lines, columns=pd.Index(columns.split()))
 
@@ -95,6 +105,11 @@ def direction(rows: Sequence[Row], measure: Measure) -> bool | None:
     scores: list[Score] = [run.scores[measure] for row in rows for run in row.runs if measure in run.scores]
     said = {score.higher_is_better for score in scores}
     return said.pop() if len(said) == 1 else None
+
+
+def arrow(rows: Sequence[Row], measure: Measure) -> str:
+    """Which way is better, "" if that is not known."""
+    return {True: "↑", False: "↓", None: ""}[direction(rows, measure)]
 
 
 def clips_per_second(row: Row) -> float | None:
@@ -115,24 +130,33 @@ def decimals(values: Sequence[float], spreads: Sequence[float]) -> int:
     return min(max(digits, 0), 8)
 
 
-def make_sheet(rows: Sequence[Row], scores: pd.DataFrame) -> Sheet:
-    """The printed table of `score_table(rows)`: n, one column per measure, kclips and clips/s where known."""
+def make_sheet(
+    rows: Sequence[Row], scores: pd.DataFrame, marked: Set[tuple[str, Measure]] = frozenset()
+) -> Sheet:
+    """The printed table of `score_table(rows)`: n, one column per measure, kclips and clips/s where known.
+
+    `marked`: row names and measures whose numbers get MARK.
+    """
     headings = [Heading("n")]
     cells = [[Cell(str(len(row.runs)))] for row in rows]
+    real = [Cell(NOTHING)]
     measures = measures_of(rows)
     for measure in measures:
         column = _column(scores, measure)
         places = _places(column.to_dict("records"))
-        arrow = {True: "↑", False: "↓", None: ""}[direction(rows, measure)]
-        headings.append(Heading(measure.metric, arrow, _full_stamp(measure, measures)))
+        headings.append(Heading(measure.metric, arrow(rows, measure), full_stamp(measure, measures)))
         lines = {line["row"]: line for line in column.to_dict("records")}
         for row, out in zip(rows, cells, strict=True):
             line = lines.get(row.name)
             out.append(
                 Cell(NOTHING)
                 if line is None
-                else Cell(_text(line, places, len(row.runs)), bool(line["best"]))
+                else Cell(
+                    _text(line, places, len(row.runs)) + (MARK if (row.name, measure) in marked else ""),
+                    bool(line["best"]),
+                )
             )
+        real.append(_real_cell(column, places))
     if any(row.kclips for row in rows):
         headings.append(Heading("kclips"))
         for row, out in zip(rows, cells, strict=True):
@@ -143,7 +167,8 @@ def make_sheet(rows: Sequence[Row], scores: pd.DataFrame) -> Sheet:
         headings.append(Heading("clips/s"))
         for speed, out in zip(speeds, cells, strict=True):
             out.append(Cell(NOTHING if speed is None else f"{speed:.3g}" if speed < 100 else f"{speed:.0f}"))
-    return Sheet(headings, [row.name for row in rows], cells)
+    real += [Cell(NOTHING)] * (len(headings) - len(real))
+    return Sheet(headings, [row.name for row in rows], cells, real if set(real) != {Cell(NOTHING)} else [])
 
 
 def _column(scores: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -184,7 +209,28 @@ def _text(line: dict, places: int, runs: int) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _full_stamp(measure: Measure, measures: Sequence[Measure]) -> str:
+def _real_cell(column: pd.DataFrame, places: int) -> Cell:
+    """Value of the real clips: the same for all rows, unless their evaluations ran on machines that round apart."""
+    known = sorted(float(value) for value in column["real_value"].dropna())
+    ends = [_number(value, places) for value in (known[0], known[-1])] if known else [NOTHING]
+    return Cell("\N{EN DASH}".join(dict.fromkeys(ends)))
+
+
+def _number(value: float, places: int) -> str:
+    return f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(value: float, places: int) -> str:
+    """With its sign, as differences are written."""
+    return f"{value:+.{places}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _mean(numbers: Sequence[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return statistics.fmean(known) if known else None
+
+
+def full_stamp(measure: Measure, measures: Sequence[Measure]) -> str:
     """The stamp, with as much of protocol and data as tells it from the other columns of the metric."""
     rivals = [other for other in measures if other.metric == measure.metric and other != measure]
     rivals = [other for other in rivals if other.stamp == measure.stamp]

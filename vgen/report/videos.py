@@ -1,8 +1,9 @@
-"""Which sample videos go into the page, within its size budget."""
+"""Sample walls: every method side by side, from the same latents, at the same point of training."""
 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from vgen.report.compare import Row
 from vgen.report.runs import Run
@@ -12,42 +13,70 @@ BUDGET = 40_000_000  # bytes of all embedded videos, as base64
 
 @dataclass(frozen=True)
 class Video:
-    """The latest sample of a run; `data` is base64, or "" with the reason why it is not shown."""
+    """One sample of a run of row `row`; `data` is base64, or "" with the reason why it is not shown."""
 
+    row: int
     run: Run
+    file: Path
     caption: str
     data: str
     reason: str = ""
 
 
-def choose_videos(rows: Sequence[Row], budget: int = BUDGET) -> list[list[Video]]:
-    """The latest video of each run that has samples, per row.
+@dataclass(frozen=True)
+class Wall:
+    """Samples of all rows that have this seed: sample grids draw their latents from the run's seed."""
 
-    The first seed of every row comes before the second of any: a small budget still shows all methods.
+    title: str
+    videos: list[Video]
+
+
+def common_clock(rows: Sequence[Row]) -> float | None:
+    """The last kclips at which every row that has samples has one; None if only untrained ones coincide."""
+    clocks = [{_clock(file) for run in row.runs for file in run.samples} for row in rows]
+    shared = set.intersection(*(own for own in clocks if own)) if any(clocks) else set()
+    return max((clock for clock in shared if clock is not None and clock > 0), default=None)
+
+
+def choose_walls(rows: Sequence[Row], budget: int = BUDGET) -> list[Wall]:
+    """One wall per seed with the samples at `common_clock`, the latest of a run that has none there.
+
+    The first run of every row is embedded before the second of any: a small budget still shows all methods.
     """
-    chosen: list[list[Video]] = [[] for _ in rows]
+    common = common_clock(rows)
+    walls: dict[str, list[Video]] = {}
     spent = 0
-    for seed in range(max((len(row.runs) for row in rows), default=0)):
-        for row, videos in zip(rows, chosen, strict=True):
-            if seed >= len(row.runs) or not row.runs[seed].samples:
+    for place in range(max((len(row.runs) for row in rows), default=0)):
+        for r, row in enumerate(rows):
+            if place >= len(row.runs) or not row.runs[place].samples:
                 continue
-            run = row.runs[seed]
-            file = run.samples[-1]
-            caption = f"seed {run.seed}" if run.seed is not None else run.name
-            caption += f", {_clock(file.stem)}"
-            cost = (file.stat().st_size + 2) // 3 * 4
+            run = row.runs[place]
+            there = [file for file in run.samples if common is not None and _clock(file) == common]
+            file = (there or run.samples)[-1]
+            title = f"seed {run.seed}" if run.seed is not None else "no seed"
+            caption, cost = _caption(file, run), (file.stat().st_size + 2) // 3 * 4
+            data = reason = ""
             if cost == 0:
-                videos.append(Video(run, caption, "", f"{file.name} is empty"))
+                reason = f"{file.name} is empty"
             elif spent + cost > budget:
-                videos.append(Video(run, caption, "", f"not embedded, {file.stat().st_size / 1e6:.1f} MB"))
+                reason = f"not embedded, {file.stat().st_size / 1e6:.1f} MB"
             else:
                 spent += cost
-                videos.append(Video(run, caption, base64.b64encode(file.read_bytes()).decode()))
-    return chosen
+                data = base64.b64encode(file.read_bytes()).decode()
+            walls.setdefault(title, []).append(Video(r, run, file, caption, data, reason))
+    return [Wall(title, sorted(videos, key=lambda v: v.row)) for title, videos in walls.items()]
 
 
-def _clock(stem: str) -> str:
+def _caption(file: Path, run: Run) -> str:
+    clock, last = _clock(file), _clock(run.samples[-1])
+    if clock is None:
+        return file.stem
+    trained = f" (its last are at {last:g})" if last is not None and last > clock else ""
+    return f"{clock:g} kclips{trained}"
+
+
+def _clock(file: Path) -> float | None:
     try:
-        return f"{float(stem):g} kclips"
+        return float(file.stem)
     except ValueError:
-        return stem
+        return None
