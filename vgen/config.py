@@ -1,11 +1,8 @@
 """Where the configuration lives, and the one call that turns it into objects."""
 
-import hashlib
 import inspect
 import math
 import os
-import re
-import sys
 import types
 import typing
 from pathlib import Path
@@ -154,45 +151,23 @@ def _wandb_offline() -> bool:
     return not (os.environ.get("WANDB_API_KEY") or (netrc.is_file() and "wandb" in netrc.read_text()))
 
 
-# What does not make another run of a job; these keys name its folder only where they are swept.
-LENGTH_AND_PLACE = {"output", "kclips", "logger", "callback", "workers", "trainer", "paths", "hydra"}
-
-
-def _swept(key: str) -> bool:
-    """Whether the command line gives several values for `key`."""
-    values = [word.partition("=")[2] for word in sys.argv[1:] if word.partition("=")[0] == key]
-    return any(
-        value.startswith(("choice(", "range(", "interval(", "glob("))
-        or "," in re.sub(r"\[.*?\]|\{.*?\}|\(.*?\)", "", value)
-        for value in values
-    )
-
-
-def _job_folder(overrides: list[str]) -> str:
-    """The folder of one job of a multirun, from its overrides alone."""
-    swept = [word for word in overrides if _swept(word.partition("=")[0])]
-    fixed = [
-        word
-        for word in overrides
-        if word not in swept and re.split(r"[.@=]", word.lstrip("+~"), maxsplit=1)[0] not in LENGTH_AND_PLACE
-    ]
-    # What varies comes first: a long name is cut at its end.
-    return _slug(",".join(sorted(swept) + sorted(fixed))) or "job"
-
-
-def _sweep_folder(output: str, otherwise: str) -> str:
+def _sweep_folder(overrides: list[str], output: str, otherwise: str) -> str:
     """`output` where the command line gives it; else a folder that swept values cannot change."""
-    return output if any(word.startswith("output=") for word in sys.argv[1:]) else otherwise
+    return output if any(word.startswith("output=") for word in overrides) else otherwise
 
 
-def _slug(text: str) -> str:
-    """A folder name from command-line overrides: no separators, at most 80 characters."""
-    clean = re.sub(r"[^A-Za-z0-9=.,_+-]+", "-", text).strip("-").replace("=-", "=")
-    return (
-        clean
-        if len(clean) <= 80
-        else f"{clean[:71]}-{hashlib.blake2b(clean.encode(), digest_size=4).hexdigest()}"
-    )
+def _job_type(run: str) -> str:
+    """What a job of a multirun is beside its seed, as far as W&B has room; "train" for a single run.
+
+    The names of jobs' folders (vgen.launch.jobs) begin with what is swept. Their end, a checksum, is left out.
+    """
+    parts = [p for p in Path(run).name.split(",") if "=" in p and not p.startswith("seed=")]
+    kind = parts[0][:48] if parts else "train"
+    for part in parts[1:]:
+        if len(kind) + 1 + len(part) > 48:
+            break
+        kind += f",{part}"
+    return kind
 
 
 # Registered on import, so that every process that can compose a config can resolve it.
@@ -201,7 +176,7 @@ for _name, _function in {
     "wandb_offline": _wandb_offline,
     "basename": lambda path: Path(path).name,
     "parent_name": lambda path: Path(path).resolve().parent.name,
-    "job_folder": _job_folder,
     "sweep_folder": _sweep_folder,
+    "job_type": _job_type,
 }.items():
     OmegaConf.register_new_resolver(_name, _function, replace=True)

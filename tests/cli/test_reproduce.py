@@ -21,6 +21,15 @@ TINY = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "original"
     main(["train", *TINY, f"output={folder}"])
+    main(
+        [
+            "evaluate",
+            f"checkpoint={folder}",
+            "protocol=quick",
+            "protocol.count=8",
+            "metric=[frechet,precision_recall]",
+        ]
+    )
     return folder
 
 
@@ -31,7 +40,8 @@ def test_the_same_machine_gives_the_same_numbers(run: Path, capsys: pytest.Captu
     assert written["reproduced"]
     assert written["exact"]
     assert not written["differing_settings"]
-    assert "loss/d" in {d["name"] for d in written["deviations"]}
+    compared = {d["name"] for d in written["deviations"]}
+    assert {"loss/d", "fvd/embedded (metrics.json)", "recall/embedded (metrics.json)"} <= compared
     assert "equal bit for bit" in capsys.readouterr().out
     ids = [yaml.safe_load((folder / "config.yaml").read_text())["run_id"] for folder in (run, copy)]
     assert ids[0] != ids[1]

@@ -26,6 +26,23 @@ def test_children_get_their_ranks_and_the_environment_is_restored(tmp_path: Path
     assert dict(os.environ) == before
 
 
+def test_a_slurm_job_of_one_task_is_hidden_but_can_be_requeued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning would take each process for the one task; a requeue needs the number of the job."""
+    given = {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_JOB_ID": "7", "SLURM_CONF": "/etc/slurm.conf"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    code = (
+        "import os, pathlib; names = sorted(n for n in os.environ if 'SLURM' in n);"
+        f"(pathlib.Path({str(tmp_path)!r}) / 'seen').write_text(' '.join(names))"
+    )
+    with other_ranks(2, child(code)):
+        assert "SLURM_PROCID" not in os.environ
+    assert (tmp_path / "seen").read_text() == "SLURM_CONF SLURM_JOB_ID"
+    assert {name: os.environ[name] for name in given} == given
+
+
 def test_a_failing_rank_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="rank 1 failed"), other_ranks(2, child("raise SystemExit(3)")):
         pass

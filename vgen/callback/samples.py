@@ -12,6 +12,8 @@ from vgen.media import tile, write_mp4
 from vgen.training.sampling import generate_clips
 from vgen.training.video_gan import VideoGAN
 
+REPEATED = 5
+
 
 class SampleGrid(Callback):
     """Writes a grid of clips from fixed latents to `samples/<kclips>.mp4` and to W&B.
@@ -35,6 +37,11 @@ class SampleGrid(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: VideoGAN) -> None:
         if pl_module.iteration == 0:
             self._write(trainer, pl_module)
+        elif trainer.is_global_zero and wandb_bridge.is_offline(trainer.loggers):
+            # A kill of the whole job may have lost the last ones: see wandb_bridge.repeat_rows.
+            files = {file: float(file.stem) for file in sorted(self.folder.glob("[0-9]*.mp4"))}
+            for file in [file for file, kclips in files.items() if kclips <= pl_module.kclips][-REPEATED:]:
+                self._send(trainer, file, files[file])
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: VideoGAN, outputs: Any, batch: Any, batch_idx: int
@@ -57,5 +64,8 @@ class SampleGrid(Callback):
         )
         file = self.folder / f"{pl_module.kclips:010.3f}.mp4"
         write_mp4(file, tile(torch.cat(list(clips)).numpy()), fps=self.fps)
-        caption = f"{pl_module.kclips:g} kclips, seed {self.seed}"
-        wandb_bridge.log_video(trainer.loggers, "samples", file, pl_module.kclips, caption)
+        self._send(trainer, file, pl_module.kclips)
+
+    def _send(self, trainer: Trainer, file: Path, kclips: float) -> None:
+        caption = f"{kclips:g} kclips, seed {self.seed}"
+        wandb_bridge.log_video(trainer.loggers, "samples", file, kclips, caption)

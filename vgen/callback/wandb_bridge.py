@@ -1,15 +1,25 @@
 """Everything that speaks to Weights & Biases beyond scalars; the only file that imports wandb."""
 
+import csv
+import json
+import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+_OPEN = ".open"
 
-def set_axis(loggers: Iterable[Logger]) -> None:
-    """Make thousand clips the x-axis of every chart."""
+
+def start(loggers: Iterable[Logger]) -> None:
+    """Begin, or continue, the W&B run, with thousand clips as the x-axis of every chart."""
+    loggers = list(loggers)
+    for mark in _marks(loggers):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
     for run in _runs(loggers):
         run.define_metric("kclips")
         run.define_metric("*", step_metric="kclips")
@@ -26,17 +36,96 @@ def log_video(loggers: Iterable[Logger], name: str, file: Path, kclips: float, c
         run.log({name: wandb.Video(str(file), caption=caption), "kclips": kclips})
 
 
+def repeat_rows(loggers: Iterable[Logger], table: Path, iteration: int, most: int = 1000) -> None:
+    """Log offline once more what `table` (metrics.csv) says up to `iteration`.
+
+    wandb's own process holds what it gets for some seconds before it is on disk. Where a whole machine or job was
+    killed, that is lost; the checkpoint is not. What was written nevertheless is there twice, with equal values.
+    """
+    runs = [run for run in _runs(loggers) if getattr(run, "offline", False)]
+    if not runs or not table.is_file():
+        return
+    lines = [line for line in table.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
+    before = [row for row in rows if row.get("iteration", iteration + 1) <= iteration]
+    for row in before[-most:]:
+        for run in runs:
+            run.log({**row, "trainer/global_step": round(row["kclips"] * 1000)})
+
+
+def is_offline(loggers: Iterable[Logger]) -> bool:
+    return any(getattr(run, "offline", False) for run in _runs(loggers))
+
+
 def log_summary(loggers: Iterable[Logger], summary: dict[str, Any]) -> None:
     for run in _runs(loggers):
         run.summary.update(summary)
 
 
+def log_dataset(loggers: Iterable[Logger], facts: dict[str, Any]) -> None:
+    """Record the run's data as an artifact that holds `facts`, its "name" and "fingerprint" among them.
+
+    The videos stay where they are. The fingerprint is an alias, so that all runs on the same data are found by it.
+    """
+    for run in _runs(loggers):
+        artifact = wandb.Artifact(_name("dataset", facts["name"]), type="dataset", metadata=facts)
+        with artifact.new_file("dataset.json") as file:
+            json.dump(facts, file, indent=2)
+        run.log_artifact(artifact, aliases=[str(facts["fingerprint"])[:64]])
+
+
+def log_checkpoint(
+    loggers: Iterable[Logger],
+    file: Path,
+    alias: str,
+    facts: dict[str, Any],
+    how: Literal["reference", "upload"],
+) -> None:
+    """Record a checkpoint as the version `alias` of the run's model artifact; `facts` become its metadata."""
+    for run in _runs(loggers):
+        artifact = wandb.Artifact(_name("model", run.id), type="model", metadata=facts)
+        if how == "upload":
+            artifact.add_file(str(file), name=file.name)
+        else:
+            artifact.add_reference(file.absolute().as_uri(), name=file.name)
+        run.log_artifact(artifact, aliases=[alias])
+
+
 def finish(loggers: Iterable[Logger], failed: bool) -> None:
     """End the W&B run; without this the next job of a multirun would log into it."""
+    loggers = list(loggers)
     for run in _runs(loggers):
         run.finish(exit_code=int(failed))
+    for mark in _marks(loggers):
+        mark.unlink(missing_ok=True)
+
+
+def was_cut(run: Path) -> bool:
+    """Whether the last start of the run in this folder was killed before wandb had everything on disk."""
+    return (run / "wandb" / _OPEN).exists()
+
+
+def sync_command(loggers: Iterable[Logger]) -> str | None:
+    """The command that uploads what was logged offline, by this start of the run and by earlier ones."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and logger.save_dir:
+            folder = Path(logger.save_dir) / "wandb"
+            if any(folder.glob("offline-run-*")):
+                return f"wandb sync {shlex.quote(str(folder))}/offline-run-*"
+    return None
 
 
 def _runs(loggers: Iterable[Logger]) -> list[Any]:
     # On ranks other than the first `experiment` is a dummy that swallows every call.
     return [logger.experiment for logger in loggers if isinstance(logger, WandbLogger)]
+
+
+def _marks(loggers: Iterable[Logger]) -> list[Path]:
+    """The file of each run that is there between `start` and `finish`."""
+    folders = [logger.save_dir for logger in loggers if isinstance(logger, WandbLogger)]
+    return [Path(folder) / "wandb" / _OPEN for folder in folders if folder]
+
+
+def _name(kind: str, of: str) -> str:
+    """A name that W&B takes: letters, digits, dots, dashes and underscores."""
+    return f"{kind}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', of)}"[:128]

@@ -10,11 +10,13 @@ from hydra.core.global_hydra import GlobalHydra
 
 from vgen import __version__
 from vgen.cli.errors import telling
+from vgen.cli.resume import resumed_arguments
 
 COMMANDS = {
     "train": "train a video GAN, or a multirun of them (-m)",
     "sample": "write clips from a trained generator",
     "evaluate": "metrics of a model, or of two folders of videos",
+    "audit": "what metrics notice of damaged clips; selftest=true: golden values",
     "report": "tables, curves and samples of runs as one page",
     "reproduce": "make a run again from its folder, and compare",
 }
@@ -35,7 +37,16 @@ def main(arguments: list[str] | None = None) -> None:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         print(f"vgen: error: no command {command!r}; there are {', '.join(COMMANDS)}.{hint}", file=sys.stderr)
         raise SystemExit(2)
-    run_application(import_module(f"vgen.cli.{command}").application, command, arguments[1:])
+    given = arguments[1:]
+    if command == "train":
+        with telling(command):
+            given = resumed_arguments(given)
+    run_application(import_module(f"vgen.cli.{command}").application, command, given)
+
+
+def _is_override(argument: str) -> bool:
+    """`key=value` (not `--flag=value`), after which nothing else may come."""
+    return "=" in argument and not argument.startswith("-")
 
 
 def usage() -> str:
@@ -53,7 +64,8 @@ def usage() -> str:
 
 def run_application(application: Callable[[], None], command: str, arguments: list[str]) -> None:
     """Run a Hydra application on `arguments`; what the user can mend is said in one line."""
-    sys.argv = [f"vgen {command}", *arguments]
+    # Hydra's parser stumbles over flags after the first override.
+    sys.argv = [f"vgen {command}", *sorted(arguments, key=_is_override)]
     # Hydra would print its own form of every error; with this it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

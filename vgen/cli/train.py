@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 import uuid
 import warnings
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
+from pytorch_lightning import Trainer
 
 from vgen.callback import wandb_bridge
 from vgen.cli.build import (
@@ -24,86 +26,131 @@ from vgen.cli.build import (
     differing_keys,
     settle_classes,
 )
-from vgen.cli.errors import telling
+from vgen.cli.errors import telling, user_message
+from vgen.cli.roles import settle_extractors
 from vgen.config import CONF_DIR, ConfigError, plain
 from vgen.data.module import ClipDataModule
 from vgen.files import replacing
+from vgen.launch.outcome import direction, is_finished, objective
+from vgen.launch.plugins import register
 from vgen.launch.processes import other_ranks, process_count
 from vgen.training.checkpoint import read_checkpoint
 from vgen.training.video_gan import VideoGAN
 
 log = logging.getLogger("vgen")
+register()
 
 # What may change when a run is continued: its length, the machine, and where and how often it reports.
 MAY_CHANGE = {
-    "kclips", "output", "run_id", "paths", "trainer", "logger", "callback", "workers", "choices", "debug",
-    "sample_every", "metric_every", "checkpoint_every", "log_every", "protocol", "extractor", "metric",
+    "kclips", "output", "resume", "run_id", "paths", "trainer", "logger", "callback", "workers", "choices", "debug",
+    "sample_every", "metric_every", "checkpoint_every", "keep_every", "log_every", "protocol", "extractor", "metric",
+    "best", "features_cache", "weights",
 }  # fmt: skip
 
 
 @hydra.main(config_path=str(CONF_DIR), config_name="train", version_base="1.3")
-def application(config: DictConfig) -> None:
-    """Train the run that `config` describes; its folder is Hydra's output folder."""
+def application(config: DictConfig) -> float | None:
+    """Train the run that `config` describes; its folder is Hydra's output folder. Returns what a search compares."""
     with open_dict(config):
         config.choices = _choices()
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        # The sweep goes on after a job that fails, and reports the failure at its end.
-        train(config)
-    else:
+        sweep = plain(config.pop("sweep", None))  # a run is the same inside a sweep and outside
+    if HydraConfig.get().mode != RunMode.MULTIRUN:
         with telling("train"):
             train(config)
+        return None
+    try:
+        train(config)
+        if sweep and "metric" in sweep and _first_process():
+            mode = direction(sweep["metric"], sweep["mode"])
+            return objective(Path(config.paths.run), sweep["metric"], sweep["take"], mode)
+    except Exception as error:
+        # The sweep goes on after a job that fails, and reports the failures at its end.
+        log.error("%s failed: %s", config.paths.run, user_message(error, "train") or traceback.format_exc())
+        raise
+    return None
 
 
 def train(config: DictConfig) -> None:
     """Train, or continue, the run in `config.paths.run`."""
     check_values(config)
+    if config.resume is not None:
+        raise ConfigError("resume= acts before the configuration is composed: give it on the command line")
     run = Path(config.paths.run)
     if OmegaConf.select(config, "data.path"):
         config.data.path = str(Path(config.data.path).expanduser().absolute())
     data = build_data(config)
     settle_classes(config, data.source)
     last = run / "checkpoints" / "last.ckpt"
-    saved = read_checkpoint(last)["vgen"]["config"] if last.exists() else None
+    reached = read_checkpoint(last)["vgen"] if last.exists() else None
+    saved = reached["config"] if reached else None
+    if "metrics" in config.callback:
+        settle_extractors(config)
+    config_file = run / "config.yaml"
     if config.run_id is None:
-        config.run_id = saved["run_id"] if saved else uuid.uuid4().hex[:12]
+        config.run_id = saved["run_id"] if saved else _begun_run_id(config_file, config) or _new_run_id()
     OmegaConf.resolve(config)
     torch.manual_seed(config.seed)  # of the initial weights
     model = build_model(config, data.sampler)
     if saved:
         _check_same_run(run, saved, plain(config))
+    complete = is_finished(run) and not wandb_bridge.was_cut(run)
+    if reached and complete and reached["iteration"] >= config.trainer.max_steps:
+        log.info("finished already: %s", run)
+        return
     count = process_count(config.trainer.accelerator, config.trainer.devices)
     model.check_division(count * config.trainer.num_nodes)
     data.prepare_data()
     data.setup()
-    config_file = run / "config.yaml"
     if _first_process():
+        _clear_up(run)
         with replacing(config_file) as partial:
             partial.write_text(yaml.safe_dump(plain(config), sort_keys=False))
-    worker = [sys.executable, "-m", "vgen.cli.worker", str(config_file)]
+    worker = [sys.executable, "-m", "vgen.cli.worker", "train", str(config_file)]
     with other_ranks(count, worker):
-        fit(config, data, model, last if saved else None)
+        fit(config, data, model, last if reached else None, reached["iteration"] if reached else 0)
     log.info("run folder: %s", run)
 
 
-def fit(config: DictConfig, data: ClipDataModule, model: VideoGAN, checkpoint: Path | None) -> None:
-    """Build the trainer and fit; every rank does this."""
+def fit(
+    config: DictConfig, data: ClipDataModule, model: VideoGAN, checkpoint: Path | None, reached: int
+) -> None:
+    """Build the trainer and fit, from a checkpoint that `reached` this iteration; every rank does this."""
     _quiet()
     trainer = build_trainer(config)
     failed = True
     try:
-        wandb_bridge.set_axis(trainer.loggers)
+        wandb_bridge.start(trainer.loggers)
         wandb_bridge.log_config(trainer.loggers, plain(config))
         if checkpoint is None:
             log.info("training to %g kclips in %s", config.kclips, config.paths.run)
         else:
             log.info("continuing %s to %g kclips", checkpoint, config.kclips)
+            wandb_bridge.repeat_rows(trainer.loggers, Path(config.paths.run) / "metrics.csv", reached)
         resumed = None if checkpoint is None else str(checkpoint)
         trainer.fit(model, datamodule=data, ckpt_path=resumed, weights_only=True)
+        _end_if_skipped(trainer, model)
         failed = trainer.interrupted
     finally:
         wandb_bridge.finish(trainer.loggers, failed=failed)
+        upload = wandb_bridge.sync_command(trainer.loggers)
+        if upload and trainer.is_global_zero:
+            log.info("logged offline; to upload: %s", upload)
     if trainer.interrupted:
         raise KeyboardInterrupt
+
+
+def _end_if_skipped(trainer: Trainer, model: VideoGAN) -> None:
+    """Give a run that was killed between its last step and its end what comes at the end.
+
+    Lightning does not enter the loop of a run whose checkpoint has all steps, and calls none of its hooks.
+    """
+    entered = model.step_started > 0  # set when training starts
+    if entered or trainer.interrupted:
+        return
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        callback.on_train_start(trainer, model)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        callback.on_train_end(trainer, model)
 
 
 def _check_same_run(run: Path, saved: dict[str, Any], new: dict[str, Any]) -> None:
@@ -117,6 +164,27 @@ def _check_same_run(run: Path, saved: dict[str, Any], new: dict[str, Any]) -> No
         )
 
 
+def _begun_run_id(config_file: Path, config: DictConfig) -> str | None:
+    """The id of the same run if it was begun in this folder but killed before its first checkpoint."""
+    if not config_file.is_file():
+        return None
+    begun = yaml.safe_load(config_file.read_text())
+    return None if differing_keys(begun, plain(config), MAY_CHANGE) else begun["run_id"]
+
+
+def _clear_up(run: Path) -> None:
+    """Remove what a kill left half-written: nothing reads it, and it may be as large as a checkpoint."""
+    for folder in (run, run / "checkpoints", run / "samples"):
+        for partial in folder.glob(".*.partial*"):
+            partial.unlink(missing_ok=True)
+
+
+def _new_run_id() -> str:
+    """A new id; under a W&B agent that of the run which it has begun."""
+    started = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+    return started or uuid.uuid4().hex[:12]
+
+
 def _first_process() -> bool:
     names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
     return next((os.environ[name] for name in names if name in os.environ), "0") == "0"
@@ -128,7 +196,7 @@ def _choices() -> dict:
     return {
         group: value
         for group, value in plain(chosen).items()
-        if not group.startswith("hydra") and value is not None
+        if not group.startswith(("hydra", "sweep")) and value is not None
     }
 
 
@@ -149,5 +217,6 @@ def _quiet() -> None:
     for name in (
         "pytorch_lightning.utilities.rank_zero",
         "pytorch_lightning.trainer.connectors.checkpoint_connector",
+        "pytorch_lightning.trainer.connectors.signal_connector",  # vgen.callback.preemption takes the signals
     ):
         logging.getLogger(name).setLevel(logging.WARNING)

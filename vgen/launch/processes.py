@@ -27,6 +27,9 @@ _VARIABLES = (
     "LOCAL_WORLD_SIZE",
 )
 
+# What it takes to ask Slurm for a requeue.
+_OF_THE_JOB = ("SLURM_CONF", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")
+
 
 def process_count(accelerator: str, devices: int | str | Sequence[int]) -> int:
     """How many processes `trainer.devices` means on this machine."""
@@ -54,7 +57,7 @@ def other_ranks(count: int, command: Sequence[str]) -> Iterator[None]:
         yield
         return
     # Inside a Slurm allocation of one task Lightning would take every process for rank 0 of 1.
-    slurm = [name for name in os.environ if name.startswith("SLURM_")]
+    slurm = [name for name in os.environ if name.startswith("SLURM_") and name not in _OF_THE_JOB]
     before = {name: os.environ.get(name) for name in (*_VARIABLES, *slurm)}
     for name in slurm:
         del os.environ[name]
