@@ -6,8 +6,10 @@ from pathlib import Path
 
 import hydra
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from vgen.cli.main import COMMANDS
+from vgen.cli.report import as_text
 from vgen.config import CONF_DIR, plain
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +25,16 @@ def commands() -> list[str]:
     return sorted({re.sub(r"\s{2,}(#|\().*$", "", line) for line in found})
 
 
+def first_value(word: str) -> str:
+    """A swept override with the first of its values."""
+    override = OverridesParser.create().parse_override(word)
+    if not override.is_sweep_override():
+        return word
+    discrete = override.is_discrete_sweep()
+    first = next(iter(override.sweep_string_iterator())) if discrete else override.value().start  # type: ignore[union-attr]
+    return f"{override.get_key_element()}={first}"
+
+
 @pytest.mark.parametrize("line", commands())
 def test_command_composes(line: str) -> None:
     words = shlex.split(line)[1:]
@@ -30,10 +42,11 @@ def test_command_composes(line: str) -> None:
     assert command in COMMANDS
     if "--config-dir" in words or "..." in words or command == "COMMAND":
         return  # tests/cli runs the one of the README
-    multirun = "-m" in words
     overrides = [w for w in words if not w.startswith("-")]
-    if multirun:
-        overrides = [re.sub(r"=([^\[,]+),.*", r"=\1", w) for w in overrides]
+    if "-m" in words:
+        overrides = [first_value(w) for w in overrides]
+    if command == "report":
+        overrides = [as_text(w) for w in overrides]
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config = hydra.compose(
             command, overrides=[*overrides, *(["paths.run=x"] if command == "train" else [])]

@@ -10,6 +10,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from vgen.cli.errors import telling
+from vgen.cli.evaluate import evaluate
 from vgen.cli.train import train
 from vgen.config import CONF_DIR, ConfigError
 from vgen.files import replacing
@@ -39,11 +40,7 @@ def reproduce(config: DictConfig) -> None:
     copy.mkdir(parents=True, exist_ok=True)
     log.info("making %s again in %s", original, copy)
     train(settings)
-    evaluated = original / "metrics.json"
-    if evaluated.is_file():
-        log.info(
-            "%s was evaluated: evaluate checkpoint=%s likewise to compare metrics.json too", original, copy
-        )
+    _evaluate_again(original, copy)
     comparison = compare_run_folders(original, copy, tolerance=config.tolerance)
     with replacing(copy / "reproduction.json") as partial:
         content = {"original": str(original), **comparison.as_dict()}
@@ -52,6 +49,19 @@ def reproduce(config: DictConfig) -> None:
     print(f"written to {copy / 'reproduction.json'}")
     if not comparison.reproduced:
         raise SystemExit(1)
+
+
+def _evaluate_again(original: Path, copy: Path) -> None:
+    """Ask of the new run what was asked of the original, where it was evaluated."""
+    file = original / "metrics.json"
+    result = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    request = result.get("request")
+    if request is None:
+        if result:
+            log.warning("%s does not say how it was made: its numbers are not compared", file)
+        return
+    checkpoint = copy / "checkpoints" / Path(result["fake"]["source"]).name
+    evaluate(DictConfig(request | {"checkpoint": str(checkpoint), "output": None}))
 
 
 def read_run(folder: Path) -> dict[str, Any]:
