@@ -180,12 +180,13 @@ def _jitter(clip: Tensor, _: Tensor, level: float, rng: torch.Generator) -> Tens
 
 
 def _speed(clip: Tensor, _: Tensor, level: float, __: torch.Generator) -> Tensor:
-    """Played `1 + level` times as fast; at its end the clip runs backwards, and so on, to the same length."""
-    last = len(clip) - 1
-    if last == 0:
-        return clip
-    there = (torch.arange(len(clip)) * (1 + level)).round().long() % (2 * last)
-    return clip[torch.where(there > last, 2 * last - there, there)]
+    """Played `1 + level` times as fast; near its end the clip turns and runs backwards over the same frames."""
+    factor = 1 + level
+    turn = int((len(clip) - 1) / factor)
+    if turn == 0:
+        return clip[:1].expand_as(clip)
+    there = torch.arange(len(clip)) % (2 * turn)
+    return clip[(torch.where(there > turn, 2 * turn - there, there) * factor).round().long()]
 
 
 def _splice(clip: Tensor, other: Tensor, level: float, _: torch.Generator) -> Tensor:
