@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from toy import FRAMES, EachStep, ToyGenerator, fit, toy_gan
 
+from vgen.callback.checkpoint import KeepEvery
 from vgen.callback.symptoms import Explosion, Growth, Saturation, Shrinkage
 from vgen.callback.watchdog import Watchdog
 from vgen.training.scalars import NonFiniteLoss
@@ -89,6 +90,22 @@ def test_rollback_restores_weights_and_goes_on_to_the_end(
     assert module.iteration == 12
     assert all(bool(p.isfinite().all()) for p in module.parameters())
     assert "put the run back" in caplog.text
+
+
+@pytest.mark.parametrize("at", [8, 6], ids=["last", "kept"])
+def test_a_weight_that_breaks_as_a_checkpoint_is_due_is_put_back(tmp_path: Path, at: int) -> None:
+    guard = watchdog(tmp_path, non_finite="rollback")
+    savers = [saver(tmp_path), KeepEvery(folder=str(tmp_path), every=0.012)]  # after 4 and after 3 iterations
+    module = fit(
+        toy_gan(log_every=100),
+        tmp_path,
+        12,
+        callbacks=[poison({at}), guard, *savers],
+        enable_checkpointing=True,
+    )
+    assert guard.put_back == 1
+    assert module.iteration == 12
+    assert all(bool(p.isfinite().all()) for p in module.parameters())
 
 
 def test_rollback_gives_up_and_says_so(tmp_path: Path) -> None:

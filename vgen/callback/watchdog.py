@@ -4,13 +4,14 @@ import logging
 import time
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from vgen.callback.checkpoint import KeepEvery
 from vgen.callback.symptoms import Explosion, Growth, Saturation, Shrinkage, Symptom
 from vgen.clip import as_generator, regular_times
 from vgen.training.checkpoint import read_checkpoint
@@ -23,6 +24,15 @@ Action = Literal["ignore", "warn", "rollback", "stop"]
 PLAYERS = {"g": "generator", "d": "discriminator"}
 # In the order in which they are told; an action on the first says nothing of the others.
 CONDITIONS = ("non_finite", "explosion", "saturation", "collapse", "stall", "leak")
+
+
+class Looks(NamedTuple):
+    """What is looked at after an iteration: losses for NaN, weights for NaN, scalars, the diversity of clips."""
+
+    losses: bool
+    weights: bool
+    scalars: bool
+    diversity: bool
 
 
 class Watchdog(Callback):
@@ -121,7 +131,7 @@ class Watchdog(Callback):
         looks = self._due(trainer, pl_module)
         if not any(looks):
             return
-        found = _on_any_process(trainer, pl_module, self._found(trainer, pl_module, *looks))
+        found = _on_any_process(trainer, pl_module, self._found(trainer, pl_module, looks))
         for condition, said in found.items():
             log.warning("%s (%g kclips): %s", condition, pl_module.kclips, said)
         if found:
@@ -133,18 +143,13 @@ class Watchdog(Callback):
             trainer.should_stop = True
             log.warning("the watchdog stops the run: %s", ", ".join(found))
 
-    def _due(self, trainer: Trainer, pl_module: VideoGAN) -> tuple[bool, bool, bool]:
-        """Whether to look for NaN, at the scalars, and at the diversity."""
+    def _due(self, trainer: Trainer, pl_module: VideoGAN) -> Looks:
         logged = pl_module.iteration % pl_module.log_every == 0
         diverse = pl_module.iteration % self.diversity_every == 0 and self.actions["collapse"] != "ignore"
-        # Lightning calls checkpoint callbacks last: what is broken must be found before they refuse to write it.
-        saves = any(
-            trainer.global_step % every == 0
-            for every in (getattr(c, "_every_n_train_steps", 0) for c in trainer.checkpoint_callbacks)
-            if every
-        )
         unguarded = self.actions["non_finite"] == "rollback"
-        return unguarded and (logged or saves or pl_module.device.type == "cpu"), logged, diverse
+        # Lightning calls checkpoint callbacks last: what is broken must be found before they refuse to write it.
+        weights = unguarded and (logged or _saves(trainer, pl_module))
+        return Looks(weights or (unguarded and pl_module.device.type == "cpu"), weights, logged, diverse)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -159,19 +164,17 @@ class Watchdog(Callback):
 
     # Looking
 
-    def _found(
-        self, trainer: Trainer, pl_module: VideoGAN, non_finite: bool, logged: bool, diverse: bool
-    ) -> dict[str, str]:
+    def _found(self, trainer: Trainer, pl_module: VideoGAN, looks: Looks) -> dict[str, str]:
         """Condition -> what is wrong, of this process."""
         found: dict[str, str] = {}
-        if non_finite:
-            broken = pl_module.first_non_finite(weights=logged)
+        if looks.losses:
+            broken = pl_module.first_non_finite(looks.weights)
             if broken is not None:
                 found["non_finite"] = f"{broken[0]} became NaN or infinite at iteration {broken[1]}"
-        if logged:
+        if looks.scalars:
             self._look_at_gradients(pl_module, found)
             self._look_at_scalars(trainer, pl_module, found)
-        if diverse and not found:
+        if looks.diversity and not found:
             diversity = self._diversity(pl_module)
             pl_module.log_everywhere({"watchdog/diversity": diversity})
             advice = "the generator may have collapsed: look at samples/"
@@ -252,6 +255,19 @@ class Watchdog(Callback):
             checkpoint["vgen"]["iteration"] * pl_module.clips_per_step / 1000,
             broken,
         )
+
+
+def _saves(trainer: Trainer, pl_module: VideoGAN) -> bool:
+    """Whether a checkpoint is written after this iteration."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, KeepEvery):
+            due = callback.due(pl_module)
+        else:
+            every = getattr(callback, "_every_n_train_steps", 0)
+            due = bool(every) and trainer.global_step % every == 0
+        if due:
+            return True
+    return False
 
 
 def _on_any_process(trainer: Trainer, pl_module: VideoGAN, found: dict[str, str]) -> dict[str, str]:
