@@ -75,9 +75,11 @@ class ClipSet(Protocol):
     reader of the result wants to know of it. `labels` (N,) int64, or None.
     """
 
-    identity: dict[str, Any]
     info: dict[str, Any]
     labels: Tensor | None
+
+    @property
+    def identity(self) -> dict[str, Any]: ...
 
     def __len__(self) -> int: ...
 

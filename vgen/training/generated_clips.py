@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vgen.clip import Latent
+from vgen import rng
+from vgen.clip import Latent, as_generator
 from vgen.protocol.pixels import Pixels, quantize
 from vgen.protocol.store import code_version, weights_hash
-from vgen.training.sampling import latent_rows
 
 
 class GeneratedClips:
@@ -46,16 +46,26 @@ class GeneratedClips:
         self.times, self.labels = times, labels
         self.pixels: Pixels = pixels
         self.info = dict(info or {})
-        listed = None if labels is None else labels.tolist()
-        self.identity: dict[str, Any] = {
+        self._identity: dict[str, Any] | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the clips depend on, weights and code included: made when first asked for, since it reads them all."""
+        if self._identity is None:
+            self._identity = self._identify()
+        return self._identity
+
+    def _identify(self) -> dict[str, Any]:
+        labels = None if self.labels is None else self.labels.tolist()
+        return {
             "kind": "generated",
-            "network": f"{type(generator).__module__}.{type(generator).__qualname__}",
-            "weights": weights_hash(generator.state_dict()),
-            "code": code_version(sys.modules[__name__], generator),
-            "times": times.tolist(),
-            "labels": hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16],
-            "seed": seed,
-            "pixels": pixels,
+            "network": f"{type(self.generator).__module__}.{type(self.generator).__qualname__}",
+            "weights": weights_hash(self.generator.state_dict()),
+            "code": code_version(sys.modules[__name__], self.generator),
+            "times": self.times.tolist(),
+            "labels": hashlib.sha256(json.dumps(labels).encode()).hexdigest()[:16],
+            "seed": self.seed,
+            "pixels": self.pixels,
         }
 
     def __len__(self) -> int:
@@ -67,7 +77,9 @@ class GeneratedClips:
 
     def latents(self, indices: Sequence[int], stream: str) -> Latent:
         """The latents (b, ...) of clips number `indices` in a named stream of the seed."""
-        return latent_rows(self.generator, indices, self.times.expand(1, -1), self.seed, stream)
+        draw, times = as_generator(self.generator).sample_latent, self.times.expand(1, -1)
+        rows = [draw(1, times, rng.generator(self.seed, stream, index)) for index in indices]
+        return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
 
     @torch.no_grad()
     def make(self, latent: Latent, indices: Sequence[int]) -> Tensor:

@@ -28,8 +28,11 @@ class RedrawnClips:
         if not self.names:
             raise ValueError(f"the generator's latent has no part {part!r}; it has {', '.join(there)}")
         self.clips, self.part, self.bases, self.draws = clips, part, bases, draws
-        self.identity: dict[str, Any] = clips.identity | {"part": part, "bases": bases, "draws": draws}
         self.info: dict[str, Any] = {}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self.clips.identity | {"part": self.part, "bases": self.bases, "draws": self.draws}
 
     def __len__(self) -> int:
         return self.bases * self.draws
@@ -47,22 +50,41 @@ Redraws = Mapping[str, tuple[Extractor, str, Mapping[str, RedrawnClips]]]
 
 
 def redraws_of(clips: GeneratedClips, pairs: Iterable[tuple[Any, Extractor]]) -> Redraws:
-    """Full name of each metric that needs the generator -> its extractor, the role it reads, and part -> clips."""
-    found = {}
+    """Full name of each metric that needs the generator -> its extractor, the role it reads, and part -> clips.
+
+    Metrics that ask for the same clips get one set of them.
+    """
+    found, drawn = {}, {}
     for metric, extractor in pairs:
-        if getattr(metric, "needs_generator", False):
-            numbers = {"bases": metric.bases, "draws": metric.draws}
-            sets = {part: RedrawnClips(clips, part=part, **numbers) for part in metric.parts}
-            found[f"{metric.names[0]}/{extractor.name}"] = extractor, metric.reads, sets
+        if not getattr(metric, "needs_generator", False):
+            continue
+        sets = {}
+        for part in metric.parts:
+            key = part, metric.bases, metric.draws
+            if key not in drawn:
+                drawn[key] = RedrawnClips(clips, part=part, bases=metric.bases, draws=metric.draws)
+            sets[part] = drawn[key]
+        found[f"{metric.names[0]}/{extractor.name}"] = extractor, metric.reads, sets
     return found
 
 
 def redrawn_features(redraws: Redraws, **how: Any) -> dict[str, dict[str, Tensor]]:
-    """Full name of a metric -> part -> features (bases, draws, ...); `how` are arguments of `extract`."""
-    found: dict[str, dict[str, Tensor]] = {}
-    for name, (extractor, role, sets) in redraws.items():
-        found[name] = {}
-        for part, clips in sets.items():
-            features = extract(clips, [extractor], side=f"{part}-redrawn", **how)[extractor.name]
-            found[name][part] = features.values[role].unflatten(0, (clips.bases, clips.draws))
-    return found
+    """Full name of a metric -> part -> features (bases, draws, ...); `how` are arguments of `extract`.
+
+    Each set of clips is generated once, for all extractors that look at it.
+    """
+    lookers: dict[RedrawnClips, dict[str, Extractor]] = {}
+    for extractor, _, sets in redraws.values():
+        for clips in sets.values():
+            lookers.setdefault(clips, {})[extractor.name] = extractor
+    features = {
+        clips: extract(clips, extractors.values(), side=f"{clips.part}-redrawn", **how)
+        for clips, extractors in lookers.items()
+    }
+    return {
+        name: {
+            part: features[clips][extractor.name].values[role].unflatten(0, (clips.bases, clips.draws))
+            for part, clips in sets.items()
+        }
+        for name, (extractor, role, sets) in redraws.items()
+    }
