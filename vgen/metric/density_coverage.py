@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from vgen.metric.jackknife import Estimate
-from vgen.metric.neighbours import Membership, membership
-from vgen.metric.precision_recall import (
+from vgen.metric.neighbours import (
+    Membership,
     ball_stamp,
     blocks_for,
     check_neighbour,
     jackknife_levels,
+    membership,
     unequal_counts,
 )
 from vgen.metric.two_sets import TwoSets, check_pair

@@ -3,8 +3,16 @@
 import torch
 from torch import Tensor
 
-from vgen.metric.jackknife import Estimate, block_jackknife
-from vgen.metric.neighbours import Membership, membership
+from vgen.metric.jackknife import Estimate
+from vgen.metric.neighbours import (
+    Membership,
+    ball_stamp,
+    blocks_for,
+    check_neighbour,
+    jackknife_levels,
+    membership,
+    unequal_counts,
+)
 from vgen.metric.two_sets import TwoSets, check_pair
 
 
@@ -63,43 +71,6 @@ class PrecisionRecall(TwoSets):
     def warnings(self, real: Tensor, fake: Tensor) -> list[str]:
         """Unequal numbers of clips."""
         return unequal_counts("precision and recall", real, fake)
-
-
-def check_neighbour(k: int) -> None:
-    """Raise ValueError unless there is a k-th neighbour."""
-    if k < 1:
-        raise ValueError(f"k={k} of nearest neighbours; expected 1 or more")
-
-
-def ball_stamp(k: int, closed: bool) -> str:
-    """The convention of the balls, for a metric's stamp."""
-    return f"k{k},{'<=' if closed else '<'}"
-
-
-def blocks_for(real: Tensor, fake: Tensor, k: int, blocks: int = 32) -> int:
-    """Blocks to leave out one at a time; 0 where too few clips for balls would be left."""
-    clips = min(len(real), len(fake))
-    blocks = min(blocks, clips)
-    largest = -(-clips // blocks)
-    return blocks if clips - largest > k else 0
-
-
-def jackknife_levels(values: list[float]) -> Estimate:
-    """The first value with the standard error that the others, each without one block, give it."""
-    if len(values) == 1:
-        return Estimate(values[0])
-    estimate = block_jackknife(values[0], lambda b: values[b + 1], len(values) - 1)
-    return Estimate(estimate.value, estimate.standard_error)
-
-
-def unequal_counts(what: str, real: Tensor, fake: Tensor) -> list[str]:
-    """A warning where the sets differ in size, on which statistics of neighbours depend."""
-    if len(real) == len(fake):
-        return []
-    return [
-        f"{what}: {len(real)} real and {len(fake)} fake clips; neighbours are nearer in the larger set, so compare "
-        "only with values of the same numbers"
-    ]
 
 
 def _share(inside: Membership, level: int) -> float:
