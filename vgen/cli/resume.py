@@ -4,7 +4,6 @@ Hydra records the overrides of every job in RUN/.hydra. Composing from them, ins
 RUN/config.yaml, keeps facts written once tied together: a new `kclips` reaches the trainer and the schedules.
 """
 
-import json
 import os
 import re
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from vgen.config import ConfigError
+from vgen.launch.outcome import is_finished
 
 AUTO = "auto"
 
@@ -82,7 +82,7 @@ def _newest_unfinished(overrides: list[str]) -> Path | None:
     found = [
         run
         for run in _folders(Path(root))
-        if sorted(a for a in _recorded(run) or [] if _key(a) != "output") == wanted and not _finished(run)
+        if sorted(a for a in _recorded(run) or [] if _key(a) != "output") == wanted and not is_finished(run)
     ]
     return max(found, key=lambda run: os.path.getmtime(run / ".hydra" / "overrides.yaml"), default=None)
 
@@ -91,10 +91,3 @@ def _folders(root: Path) -> list[Path]:
     """Folders of single runs: runs/<name>/<date>_<time>."""
     stamp = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d$")
     return [run for run in root.glob("*/*") if stamp.search(run.name) and run.is_dir()]
-
-
-def _finished(run: Path) -> bool:
-    try:
-        return bool(json.loads((run / "provenance.json").read_text(encoding="utf-8")).get("finished"))
-    except (OSError, ValueError):
-        return False
