@@ -24,6 +24,7 @@ class StepProfile(Callback):
         self._timer = StepTimer()
         self._iterations = 0
         self._since = 0.0
+        self._ended = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: VideoGAN) -> None:
         self._timer = StepTimer(pl_module.device)
