@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from commands import error_of, vgen
 
-from vgen.cli.main import main
 from vgen.config import CONF_DIR
 from vgen.data.shapes import Shapes
 from vgen.media import write_video
@@ -19,21 +19,6 @@ SMALL = [
     "clip.size=16", "clip.frames=8", "data.videos=40", "data.frames=10", "protocol.count=12", "metric=[kernel]",
     "corruption=[noise,freeze]", "levels.noise=[20,60]", "levels.freeze=[1]",
 ]  # fmt: skip
-
-
-def vgen(*arguments: str) -> None:
-    main(list(arguments))
-
-
-def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line that a failing command prints."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as raised:
-        vgen(*arguments)
-    assert raised.value.code not in (0, None)
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("vgen: error: ")]
-    assert len(lines) == 1
-    return lines[0]
 
 
 @pytest.fixture(autouse=True)

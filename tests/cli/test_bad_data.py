@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_commands import TINY, error_of, vgen
+from commands import TINY, error_of, vgen
 
 from vgen.media import write_video
 

@@ -11,16 +11,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from commands import TINY, error_of, vgen
 from safetensors import safe_open
 
-from vgen.cli.main import main
 from vgen.media import write_video
 from vgen.training.checkpoint import read_checkpoint
-
-TINY = [
-    "debug=fast", "clip.size=16", "generator.synthesis.base_channels=4", "discriminator.base_channels=4",
-    "protocol.count=6", "data.videos=12",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,21 +24,6 @@ def own_features(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VGEN_FEATURES", str(tmp_path_factory.mktemp("features")))
         yield
-
-
-def vgen(*arguments: str) -> None:
-    main(list(arguments))
-
-
-def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line that a failing command prints."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as raised:
-        vgen(*arguments)
-    assert raised.value.code not in (0, None)
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("vgen: error: ")]
-    assert len(lines) == 1
-    return lines[0]
 
 
 @pytest.fixture(scope="module")

@@ -13,23 +13,16 @@ import hydra
 import pytest
 import torch
 import yaml
+from commands import TINY, error_of, vgen
 from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from vgen.cli.main import main
 from vgen.config import CONF_DIR
 from vgen.training.checkpoint import read_checkpoint
 
-TINY = [
-    "debug=fast", "clip.size=16", "generator.synthesis.base_channels=4", "discriminator.base_channels=4",
-    "protocol.count=6", "data.videos=12", "logger=csv", "features_cache=false",
-]  # fmt: skip
+JOB = [*TINY, "logger=csv", "features_cache=false"]
 PLAIN = ["callback=[checkpoint,preemption,export,provenance]", "checkpoint_every=0.004"]
 MEASURED = ["callback=[metrics,checkpoint,preemption,export,provenance]", "kclips=0.004"]
-
-
-def vgen(*arguments: str) -> None:
-    main(list(arguments))
 
 
 def folders(sweep: Path) -> list[Path]:
@@ -50,19 +43,9 @@ def assert_equal_runs(one: Path, other: Path) -> None:
     assert (one / "metrics.csv").read_text() == (other / "metrics.csv").read_text()
 
 
-def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as raised:
-        vgen(*arguments)
-    assert raised.value.code == 1
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("vgen: error: ")]
-    assert len(lines) == 1
-    return lines[0]
-
-
 def test_ranks_of_a_multirun_train_the_same_job(tmp_path: Path) -> None:
     """The second of two jobs of two processes each equals the single run of two processes."""
-    arguments = [*TINY, *PLAIN, "kclips=0.008", "trainer=ddp_cpu"]
+    arguments = [*JOB, *PLAIN, "kclips=0.008", "trainer=ddp_cpu"]
     vgen("train", "-m", *arguments, "seed=1,2", f"output={tmp_path / 'sweep'}")
     vgen("train", *arguments, "seed=2", f"output={tmp_path / 'single'}")
     first, second = folders(tmp_path / "sweep")
@@ -92,7 +75,7 @@ def wait_for_rows(sweep: Path, folder: str, rows: int, process: subprocess.Popen
     "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=["kill", "term"]
 )
 def test_a_killed_multirun_is_completed_by_the_same_command(tmp_path: Path, number: signal.Signals) -> None:
-    arguments = ["-m", *TINY, *PLAIN, "seed=1,2"]
+    arguments = ["-m", *JOB, *PLAIN, "seed=1,2"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     vgen("train", *arguments, "kclips=0.1", f"output={whole}")
     process = start(*arguments, "kclips=0.1", f"output={parts}")
@@ -110,8 +93,8 @@ def test_a_killed_multirun_is_completed_by_the_same_command(tmp_path: Path, numb
 
 
 def test_a_longer_multirun_goes_on_where_a_shorter_one_ended(tmp_path: Path) -> None:
-    vgen("train", "-m", *TINY, *PLAIN, "seed=choice(1)", "kclips=0.004", f"output={tmp_path}")
-    vgen("train", "-m", *TINY, *PLAIN, "seed=1,2", "kclips=0.008", f"output={tmp_path}")
+    vgen("train", "-m", *JOB, *PLAIN, "seed=choice(1)", "kclips=0.004", f"output={tmp_path}")
+    vgen("train", "-m", *JOB, *PLAIN, "seed=1,2", "kclips=0.008", f"output={tmp_path}")
     assert [f.name[:6] for f in folders(tmp_path)] == ["seed=1", "seed=2"]
     for run in folders(tmp_path):
         assert read_checkpoint(run / "checkpoints" / "last.ckpt")["vgen"]["iteration"] == 2
@@ -122,7 +105,7 @@ def test_a_search_is_recorded_resumed_and_survives_failures(
 ) -> None:
     pytest.importorskip("optuna")
     space = ["optimizer.generator.lr=tag(log,interval(1e-4,1e-2))", "discriminator.image_frames=1,99"]
-    command = ["train", *TINY, *MEASURED, "sweep=random", "sweep.seed=3", *space, f"output={tmp_path}"]
+    command = ["train", *JOB, *MEASURED, "sweep=random", "sweep.seed=3", *space, f"output={tmp_path}"]
     vgen(*command, "sweep.trials=2")
     vgen(*command, "sweep.trials=4")
     study = json.loads((tmp_path / "study.json").read_text())
@@ -152,7 +135,7 @@ def test_a_search_is_recorded_resumed_and_survives_failures(
 def test_a_killed_search_is_completed_by_the_same_command(tmp_path: Path, sampler: str) -> None:
     pytest.importorskip("optuna")
     arguments = [
-        *TINY, *MEASURED, "kclips=0.04", "checkpoint_every=0.004", f"sweep={sampler}", "sweep.trials=3",
+        *JOB, *MEASURED, "kclips=0.04", "checkpoint_every=0.004", f"sweep={sampler}", "sweep.trials=3",
         "optimizer.generator.lr=tag(log,interval(1e-4,1e-2))", "loss=hinge,wgan",
     ]  # fmt: skip
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -195,7 +178,7 @@ def test_sweeps_that_cannot_work_are_told_in_one_line(
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
 def test_launchers_run_the_same_jobs(tmp_path: Path, launcher: str) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
-    arguments = ["train", "-m", *TINY, *PLAIN, "kclips=0.008", "seed=1,2"]
+    arguments = ["train", "-m", *JOB, *PLAIN, "kclips=0.008", "seed=1,2"]
     vgen(*arguments, f"output={tmp_path / 'plain'}")
     vgen(*arguments, f"output={tmp_path / 'other'}", f"hydra/launcher={launcher}")
     for one, other in zip(folders(tmp_path / "plain"), folders(tmp_path / "other"), strict=True):
