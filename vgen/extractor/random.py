@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vgen.extractor.frames import check_pixels
+
 _VERSION = "random 1"  # part of the fingerprint: change it with anything that changes a feature
 _SIZE = 64
 _LEVELS = 3
@@ -80,12 +82,7 @@ class Random(nn.Module):
     @torch.no_grad()
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """(B, T, H, W, C) uint8 -> "clip" (B, 160), "frames" (B, T, 58), float32."""
-        if pixels.shape[1] < self.min_frames:
-            raise ValueError(
-                f"the random extractor needs clips of at least {self.min_frames} frames, got {pixels.shape[1]}"
-            )
-        if pixels.shape[4] not in (1, 3):
-            raise ValueError(f"the random extractor needs 1 or 3 channels, got {pixels.shape[4]}")
+        check_pixels(pixels, self.name, frames=self.min_frames)
         # few clips at a time stay in the processor's cache
         part = 8 if self.bands.device.type == "cpu" else 128
         parts = [self._features(clips.to(self.bands.device)) for clips in pixels.split(part)]
