@@ -1,5 +1,6 @@
 """Metrics while training: the numbers of the evaluation, on the averaged generator, real features made once."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 from toy import FRAMES, SIZE, ToyData, toy_gan, toy_trainer
 
+from vgen.callback.checkpoint import BestModelCheckpoint
 from vgen.callback.metrics import OnlineMetrics
 from vgen.clip import regular_times
 from vgen.data.source import Skipped
@@ -16,6 +18,7 @@ from vgen.metric.kernel import KernelDistance
 from vgen.protocol.prepared import check_prepared
 from vgen.protocol.score import score
 from vgen.protocol.standard import Standard
+from vgen.training.checkpoint import read_checkpoint
 from vgen.training.generated_clips import GeneratedClips
 
 
@@ -130,6 +133,35 @@ def test_names_and_directions(tmp_path: Path) -> None:
     callback = online(tmp_path, [Means(), Frames()])
     assert callback.names == ["fvd/means", "fvd/frames", "kvd/means", "kvd/frames"]
     assert callback.directions == dict.fromkeys(callback.names, False)
+
+
+class Once(FrechetDistance):
+    """A metric that has a value at the first evaluation only."""
+
+    asked = 0
+
+    def measure(self, real: Tensor, fake: Tensor) -> Any:
+        self.asked += 1
+        if self.asked > 1:
+            raise ValueError("nothing to measure")
+        return super().measure(real, fake)
+
+
+@pytest.mark.parametrize("beside", [{}, {"kernel": KernelDistance()}], ids=["alone", "beside another"])
+def test_what_these_clips_do_not_give_is_nan_and_the_run_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, beside: dict[str, Any]
+) -> None:
+    callback = online(tmp_path, [Means()], metrics={"frechet": Once(), **beside})
+    best = BestModelCheckpoint(folder=str(tmp_path), monitor="fvd/means", every=2)
+    module = toy_gan(log_every=2)
+    trainer = toy_trainer(tmp_path, 6, callbacks=[callback, best], enable_checkpointing=True)
+    trainer.fit(module, datamodule=Data(module.batch, module.d_steps))
+    assert module.iteration == 6
+    assert math.isnan(trainer.callback_metrics["fvd/means"])
+    assert "not measured, logged as NaN: fvd/means: nothing to measure" in caplog.text
+    assert read_checkpoint(tmp_path / "best.ckpt")["vgen"]["iteration"] == 2
+    if beside:
+        assert math.isfinite(trainer.callback_metrics["kvd/means"])
 
 
 def test_what_cannot_be_measured_while_training_is_said_at_once(tmp_path: Path) -> None:

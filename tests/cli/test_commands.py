@@ -142,6 +142,17 @@ def folders(parent: Path) -> tuple[Path, Path]:
     return parent / "real", parent / "fake"
 
 
+def test_what_cannot_be_measured_is_said_and_does_not_cost_the_rest(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"checkpoint={run}", "metric=[frechet,frechet_infinity]", "protocol.count=6"]
+    said = error_of(capsys, "evaluate", *arguments, f"output={tmp_path}")
+    assert "fvd_inf/embedded could not be measured" in said
+    result = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(result["metrics"]) == ["fvd/embedded"]
+    assert "6 clips" in result["failed"]["fvd_inf/embedded"]
+
+
 def test_what_needs_a_model(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "m.json"
     wanted = "metric=[disentanglement,memorization,mcs]"

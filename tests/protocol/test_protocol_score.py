@@ -10,7 +10,7 @@ from torch import Tensor
 from vgen.metric.frechet import FrechetDistance, frechet_distance, frechet_jackknife
 from vgen.metric.jackknife import Estimate
 from vgen.metric.kernel import KernelDistance, polynomial_mmd
-from vgen.protocol.score import compare, look, score
+from vgen.protocol.score import Unmeasured, compare, look, score
 from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 from vgen.protocol.table import format_table, format_value
@@ -246,6 +246,28 @@ def test_errors(real, fake, said):
             protocol=protocol(),
         )
     assert "\n" not in str(error.value)
+
+
+class Impossible(Flicker):
+    """A metric that these clips do not give."""
+
+    names = ("impossible",)
+
+    def measure(self, real, fake):
+        raise ValueError("not with these clips")
+
+
+def test_a_metric_that_cannot_be_measured_does_not_cost_the_others():
+    sides = Tensors(pixels(9, 1)), Tensors(pixels(9, 2))
+    how = {"extractors": [Colours()], "protocol": protocol()}
+    result = score(*sides, metrics=[Impossible(), KernelDistance()], **how)
+    assert list(result["metrics"]) == ["kvd/colours"]
+    assert result["failed"] == {"impossible/colours": "impossible/colours: not with these clips"}
+    assert result["metrics"] == score(*sides, metrics=[KernelDistance()], **how)["metrics"]
+    assert format_table(result).endswith("\nnot measured: impossible/colours: not with these clips")
+    with pytest.raises(Unmeasured, match=r"^impossible/colours: not with these clips$") as error:
+        score(*sides, metrics=[Impossible()], **how)
+    assert error.value.failed == result["failed"]
 
 
 @pytest.mark.parametrize(

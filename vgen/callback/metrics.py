@@ -1,5 +1,7 @@
 """Metrics of the averaged generator while it trains."""
 
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,17 +14,20 @@ from vgen.clip import Extractor, as_generator, regular_times
 from vgen.protocol.contract import ClipSet, SetMetric
 from vgen.protocol.pairing import check_sets_suffice, extractors_of, metric_names, pairs_of
 from vgen.protocol.prepared import check_prepared
-from vgen.protocol.score import Side, compare, look
+from vgen.protocol.score import Side, Unmeasured, compare, look
 from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 from vgen.training.generated_clips import GeneratedClips
 from vgen.training.video_gan import VideoGAN
 
+log = logging.getLogger("vgen")
+
 
 class OnlineMetrics(Callback):
     """Evaluates the averaged generator under `protocol` every `every` iterations and at the end.
 
-    Values go to all loggers and to Lightning's callback metrics, where checkpoints monitor them. Each process
+    Values go to all loggers and to Lightning's callback metrics, where checkpoints monitor them; one that cannot be
+    measured on the clips of the moment is NaN there, with a warning, and the run goes on. Each process
     passes its share of the clips through the extractors; the real features are made once, and found again by
     the next run on the same data.
 
@@ -91,17 +96,12 @@ class OnlineMetrics(Callback):
         pl_module.log_everywhere(self._values(trainer, self._real, fake))
 
     def _values(self, trainer: Trainer, real: Side, fake: Side) -> dict[str, float]:
-        """The values, computed by the first process, on all of them."""
+        """The values, computed by the first process, on all of them; NaN for what cannot be measured."""
         outcome: list[Any] = [None]
         failure = None
         if trainer.is_global_zero:
             try:
-                result = compare(
-                    real, fake, extractors=self.extractors, metrics=self.metrics, protocol=self.protocol
-                )
-                outcome = [{name: entry["value"] for name, entry in result["metrics"].items()}]
-                stamps = {f"protocol/{name}": entry["stamp"] for name, entry in result["metrics"].items()}
-                wandb_bridge.log_summary(trainer.loggers, {"protocol/id": result["protocol"]["id"], **stamps})
+                outcome = [self._compared(trainer, real, fake)]
             except Exception as error:
                 failure = error
                 outcome = [str(error)]
@@ -110,8 +110,25 @@ class OnlineMetrics(Callback):
         if failure:
             raise failure
         if isinstance(outcome[0], str):
-            raise ValueError(outcome[0])
+            raise RuntimeError(outcome[0])
         return outcome[0]
+
+    def _compared(self, trainer: Trainer, real: Side, fake: Side) -> dict[str, float]:
+        try:
+            result = compare(
+                real, fake, extractors=self.extractors, metrics=self.metrics, protocol=self.protocol
+            )
+        except Unmeasured as error:
+            values, failed = {}, error.failed
+        else:
+            values = {name: entry["value"] for name, entry in result["metrics"].items()}
+            failed = result["failed"]
+            stamps = {f"protocol/{name}": entry["stamp"] for name, entry in result["metrics"].items()}
+            wandb_bridge.log_summary(trainer.loggers, {"protocol/id": result["protocol"]["id"], **stamps})
+        # a number that these clips do not give is no reason to lose the run
+        for why in dict.fromkeys(failed.values()):
+            log.warning("not measured, logged as NaN: %s", why)
+        return {name: values.get(name, math.nan) for name in self.names}
 
     def _generated(self, trainer: Trainer, pl_module: VideoGAN, real: int) -> GeneratedClips:
         protocol, generator = self.protocol, pl_module.generator_average.module

@@ -42,22 +42,27 @@ log = logging.getLogger("vgen")
 @hydra.main(config_path=str(CONF_DIR), config_name="evaluate", version_base="1.3")
 def application(config: DictConfig) -> None:
     with telling("evaluate"):
-        evaluate(config)
+        failed = evaluate(config)
+        if failed:
+            raise ConfigError(
+                f"{', '.join(failed)} could not be measured (why: see above); the rest is written"
+            )
 
 
-def evaluate(config: DictConfig) -> None:
-    """Measure what `config` names, write the JSON file and print the table."""
+def evaluate(config: DictConfig) -> list[str]:
+    """Measure what `config` names, write the JSON file and print the table; return what could not be measured."""
     _check(config)
     settle_extractors(config)
     with ranks(config, "evaluate", config.processes) as (rank, world):
         result, output = _measure(config, rank, world)
     if rank > 0:
-        return
+        return []
     result["request"] = plain(config)  # vgen reproduce asks the same again
     with replacing(output) as partial:
         partial.write_text(json.dumps(result, indent=2))
     print(format_table(result))
     print(f"written to {output}")
+    return list(result["failed"])
 
 
 @dataclass(frozen=True)
@@ -210,8 +215,8 @@ def _name_classes(clips: VideoClips, names: list[str]) -> None:
 def _picture(result: dict[str, Any], real: Side, fake: Side, parts: _Parts, output: Path) -> None:
     """Beside the numbers, the fake clips that metrics point at, each with the real clip it is held against."""
     for metric, extractor in parts.pairs:
-        if hasattr(metric, "offenders"):
-            name = f"{metric.names[0]}/{extractor.name}"
+        name = f"{metric.names[0]}/{extractor.name}"
+        if hasattr(metric, "offenders") and name in result["metrics"]:
             file = write_offenders(output, metric, extractor, real, fake)
             result["metrics"][name]["picture"] = str(file)
 

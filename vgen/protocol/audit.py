@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from vgen.clip import Extractor
-from vgen.protocol.contract import ClipSet, SetMetric
+from vgen.protocol.contract import ClipSet
 from vgen.protocol.corruption import CORRUPTIONS, CorruptedClips
-from vgen.protocol.score import Side, Terms, compare, look, pairs_of
+from vgen.protocol.score import Side, Terms, Unmeasured, compare, look, pairs_of
 from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 from vgen.protocol.verdict import Answer, judge, motion_share, sensitivity
@@ -55,7 +54,7 @@ def audit(
     Raises:
         ValueError: an unknown corruption, levels that do not rise, or what `vgen.protocol.score.score` refuses.
     """
-    pairs = pairs_of(extractors, metrics, protocol)
+    pairs_of(extractors, metrics, protocol)  # what does not go together is said before a clip is read
     check_corruptions(corruptions)
     damaged = {
         (kind, level): CorruptedClips(clean, kind=kind, level=level, seed=seed)
@@ -78,13 +77,19 @@ def audit(
     baseline = compare(left, clean_side, extractors=extractors, metrics=metrics, protocol=protocol)
     # for a comparison the two halves are its real and its fake side
     warnings = [re.sub(r"\b(real|fake)\b", lambda m: _HALF[m[0]], line) for line in baseline["warnings"]]
+    warnings += [f"no value for clean clips: {why}" for why in baseline["failed"].values()]
     measured: dict[tuple[str, float], dict[str, Any]] = {}
     work = tqdm(
         list(zip(damaged, damaged_sides, strict=True)), desc="metrics", disable=not progress, leave=False
     )
     for place, side in work:
-        measured[place], said = _entries(left, side, pairs, protocol, place)
-        warnings += said
+        try:
+            found = compare(left, side, extractors=extractors, metrics=metrics, protocol=protocol)
+        except Unmeasured as error:
+            found = {"metrics": {}, "failed": error.failed}
+        measured[place] = found["metrics"]
+        # damage may leave a metric nothing to measure: motion, in frozen clips
+        warnings += [f"no value for {place[0]} {place[1]:g}: {why}" for why in found["failed"].values()]
     answers = [
         _answer(name, clean_entry, kind, found)
         for name, clean_entry in baseline["metrics"].items()
@@ -131,27 +136,6 @@ def check_corruptions(corruptions: Mapping[str, Sequence[float]]) -> None:
             raise ValueError(
                 f"levels.{kind}={list(levels)}: expected rising levels above 0, up to {spec.most:g} ({spec.unit})"
             )
-
-
-def _entries(
-    reference: Side,
-    side: Side,
-    pairs: Sequence[tuple[SetMetric, Extractor]],
-    protocol: Standard,
-    place: tuple[str, float],
-) -> tuple[dict[str, Any], list[str]]:
-    """Number -> entry for the damaged clips of `side`, and which metrics have none for such clips."""
-    entries: dict[str, Any] = {}
-    said = []
-    for metric, extractor in pairs:
-        try:
-            # one by one, since damage may leave a metric nothing to measure (motion, in frozen clips)
-            result = compare(reference, side, extractors=[extractor], metrics=[metric], protocol=protocol)
-        except ValueError as error:
-            said.append(f"no value for {place[0]} {place[1]:g}: {error}")
-        else:
-            entries |= result["metrics"]
-    return entries, said
 
 
 def _answer(

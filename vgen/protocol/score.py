@@ -21,6 +21,18 @@ from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 
 
+class Unmeasured(ValueError):
+    """None of the metrics could be measured.
+
+    Attributes:
+        failed: full name -> why.
+    """
+
+    def __init__(self, failed: Mapping[str, str]) -> None:
+        super().__init__("; ".join(dict.fromkeys(failed.values())))
+        self.failed = dict(failed)
+
+
 @dataclass(frozen=True)
 class Side:
     """A set of clips and what the extractors made of it.
@@ -117,7 +129,10 @@ def compare(
 ) -> dict[str, Any]:
     """`score` for features that are there already.
 
-    `redrawn`, full name -> part of the latent -> features, is for metrics that need the generator.
+    `redrawn`, full name -> part of the latent -> features, is for metrics that need the generator. A metric that
+    cannot be measured on these clips does not cost the others: "failed" has its full name and why.
+
+    Raises `Unmeasured` if none could.
     """
     started = time.perf_counter()
     pairs = pairs_of(extractors, metrics, protocol)
@@ -131,24 +146,29 @@ def compare(
     compared = len(real.clips), len(groups[0])
     warnings = concerns(real.any, real.clips.info, fake.any, fake.clips.info, protocol)
     results: dict[str, Any] = {}
+    failed: dict[str, str] = {}
     for metric, extractor in pairs:
-        if getattr(metric, "needs_generator", False):
-            said, entries = [], _of_parts(metric, (redrawn or {})[f"{metric.names[0]}/{extractor.name}"])
-        else:
-            try:
+        try:
+            if getattr(metric, "needs_generator", False):
+                said, entries = [], _of_parts(metric, (redrawn or {})[f"{metric.names[0]}/{extractor.name}"])
+            else:
                 said, entries = _measure(metric, extractor, real, fake, groups)
-            except ValueError as error:
-                if str(error).startswith(metric.names):
-                    raise
-                raise ValueError(f"{metric.names[0]}/{extractor.name}: {error}") from error
+        except ValueError as error:
+            named = str(error).startswith(metric.names)
+            why = str(error) if named else f"{metric.names[0]}/{extractor.name}: {error}"
+            failed |= {f"{name}/{extractor.name}": why for name in metric.names}
+            continue
         warnings += [f"{extractor.name}: {line}" for line in said]
         for name, entry in entries.items():
             results[f"{name}/{extractor.name}"] = entry | {
                 "stamp": protocol.stamp(name, metric, extractor, clips=compared, repeats=len(groups)),
                 "protocol": protocol.id(extractor, metric),
             }
+    if not results:
+        raise Unmeasured(failed)
     return {
         "metrics": results,
+        "failed": failed,
         "protocol": {
             "name": protocol.name,
             "id": protocol.id(),

@@ -7,7 +7,7 @@ _BETTER = {True: "higher", False: "lower", None: ""}
 
 
 def format_table(result: dict[str, Any]) -> str:
-    """Metrics with standard errors and stamps, aligned, then clips and warnings. Takes what `score` returns.
+    """Metrics with standard errors and stamps, aligned, then clips, warnings and failures. Takes what `score` returns.
 
     The column `real` holds the same statistic of the real clips, where the metric is one of a single set.
     """
@@ -28,7 +28,10 @@ def format_table(result: dict[str, Any]) -> str:
         f"{real['clips']} real and {fake['clips']} fake clips of {protocol['frames']} frames at {width}x{height} px, "
         f"protocol {protocol['name']} ({protocol['id']}){_cached(real, fake)}"
     )
-    return "\n".join([line.rstrip() for line in lines] + [f"warning: {said}" for said in result["warnings"]])
+    lines = [line.rstrip() for line in lines]
+    lines += [f"warning: {said}" for said in result["warnings"]]
+    lines += [f"not measured: {said}" for said in dict.fromkeys(result["failed"].values())]
+    return "\n".join(lines)
 
 
 def _cached(*sides: dict[str, Any]) -> str:
