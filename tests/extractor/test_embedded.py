@@ -68,9 +68,7 @@ def check_ranking(extractor: Embedded, clips: Tensor, *, clearly: float) -> None
             damaged = corrupt(clean, kind, level, index=range(len(clean)), others=others)
             found.append(frechet_distance(reference, extractor(damaged)["clip"]) / baseline)
         shown = f"{kind}: {[round(value, 2) for value in found]} times the distance of clean halves"
-        # half a clip from elsewhere is hardly worse than a quarter: there a distance may stand still
-        slack = 0.95 if kind == "splice" else 1.0
-        assert all(slack * low < high for low, high in itertools.pairwise(found)), shown
+        assert all(low < high for low, high in itertools.pairwise(found)), shown
         assert found[-1] > clearly, shown
 
 
@@ -94,7 +92,7 @@ def test_real_videos_are_ranked_by_their_damage(extractor, folder, tmp_path):
 def test_motion_is_recognised_in_scenes_of_another_seed(extractor):
     scenes = held_out(150)
     told = extractor(as_pixels(scenes.video))["logits"].argmax(dim=1)
-    assert (told == scenes.motion).float().mean() > 0.35  # chance: 0.07
+    assert (told == scenes.motion).float().mean() > 0.45  # chance: 0.07
 
 
 def test_few_distinct_clips_are_noticed(extractor):
@@ -108,7 +106,7 @@ def test_any_size_and_length(extractor, shape):
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     features = extractor(pixels)
     assert tuple(features) == extractor.roles
-    assert features["clip"].shape == (shape[0], 224)
+    assert features["clip"].shape == (shape[0], 192)
     assert features["logits"].shape == (shape[0], len(MOTIONS))
     for role, values in features.items():
         assert values.dtype == torch.float32
@@ -131,7 +129,7 @@ def test_the_same_network_every_time(extractor):
     clips = moving_shapes(2)
     assert torch.equal(Embedded()(clips)["clip"], extractor(clips)["clip"])
     # changes with weights and code, and must then change deliberately: it names every published number
-    assert extractor.fingerprint.startswith("94de395a")
+    assert extractor.fingerprint.startswith("6bad6132")
     assert not any(parameter.requires_grad for parameter in extractor.parameters())
 
 

@@ -34,6 +34,15 @@ def check_choice(extractor: str, key: str, value: object, choices: tuple[object,
         raise ValueError(f"{key}={value!r} of the {extractor} extractor is unknown; choose one of {named}")
 
 
+def small_frames(pixels: Tensor, size: int) -> Tensor:
+    """(B, T, H, W, C) uint8 -> (B, T, 3, size, size) in [-1, 1], antialiased; grey in all three channels."""
+    clips = len(pixels)
+    frames = pixels.permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1).flatten(0, 1)
+    if frames.shape[-2:] != (size, size):
+        frames = F.interpolate(frames, (size, size), mode="bilinear", align_corners=False, antialias=True)
+    return frames.expand(-1, 3, -1, -1).unflatten(0, (clips, -1))
+
+
 def rgb_frames(pixels: Tensor) -> Tensor:
     """(B, T, H, W, C) uint8 -> (B T, 3, H, W) float32 in 0..255; grey becomes three equal channels."""
     return pixels.flatten(0, 1).permute(0, 3, 1, 2).float().expand(-1, 3, -1, -1)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vgen.extractor.frames import check_pixels
+from vgen.extractor.frames import check_pixels, small_frames
 
 _VERSION = "random 1"  # part of the fingerprint: change it with anything that changes a feature
 _SIZE = 64
@@ -85,30 +85,37 @@ class Random(nn.Module):
         check_pixels(pixels, self.name, frames=self.min_frames)
         # few clips at a time stay in the processor's cache
         part = 8 if self.bands.device.type == "cpu" else 128
-        parts = [self._features(clips.to(self.bands.device)) for clips in pixels.split(part)]
-        of_clips, of_frames = (torch.cat(role) for role in zip(*parts, strict=True))
+        made = []
+        for clips in pixels.split(part):
+            responses, thumbnail = self._responses(small_frames(clips.to(self.bands.device), _SIZE))
+            made.append((self._of_clips(responses, thumbnail), self._of_frames(responses, thumbnail)))
+        of_clips, of_frames = (torch.cat(role) for role in zip(*made, strict=True))
         return {"clip": of_clips, "frames": of_frames}
 
-    def _features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        clips, frames = pixels.shape[:2]
-        video = pixels.permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1).flatten(0, 1)
-        video = video.expand(-1, 3, -1, -1)  # (B T, 3, H, W)
-        if video.shape[-2:] != (_SIZE, _SIZE):
-            size = (_SIZE, _SIZE)
-            video = F.interpolate(video, size, mode="bilinear", align_corners=False, antialias=True)
-        of_clips, of_frames = [], []
+    def clip_features(self, frames: Tensor) -> Tensor:
+        """(B, T, 3, 64, 64) in [-1, 1] -> what `forward` calls "clip", for callers that have such frames."""
+        return self._of_clips(*self._responses(frames))
+
+    def _responses(self, frames: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The bands (B, T, K, h, w) of each level, and thumbnails (B, T, 48)."""
+        clips, video = len(frames), frames.flatten(0, 1)  # (B T, 3, H, W)
+        responses = []
         for _ in range(_LEVELS):
-            bands = F.conv2d(video, self.bands, stride=2, padding=1)
-            of_frames += self._still_texture(bands)
-            bands = bands.unflatten(0, (clips, frames)).transpose(1, 2)  # (B, K, T, h, w)
-            of_clips += self._texture(bands)
+            responses.append(F.conv2d(video, self.bands, stride=2, padding=1).unflatten(0, (clips, -1)))
             video = F.avg_pool2d(video, 2)
-        thumbnail = F.avg_pool2d(video, 2).reshape(clips, frames, 48)  # 3 channels of 4x4
-        of_clips.append(thumbnail.mean(dim=1) @ self.layout.T)
+        return responses, F.avg_pool2d(video, 2).reshape(clips, -1, 48)  # 3 channels of 4x4
+
+    def _of_clips(self, responses: list[Tensor], thumbnail: Tensor) -> Tensor:
+        described = [part for bands in responses for part in self._texture(bands.transpose(1, 2))]
+        described.append(thumbnail.mean(dim=1) @ self.layout.T)
         slow = _with_differences((thumbnail @ self.slow.T).transpose(1, 2))  # (B, 4, K, T - 2)
-        of_clips.append(_octaves(_rms(slow[:, 1:], dims=(3,))).flatten(1))
-        of_frames.append(thumbnail.flatten(0, 1) @ self.layout.T)
-        return torch.cat(of_clips, dim=1), torch.cat(of_frames, dim=1).unflatten(0, (clips, frames))
+        described.append(_octaves(_rms(slow[:, 1:], dims=(3,))).flatten(1))
+        return torch.cat(described, dim=1)
+
+    def _of_frames(self, responses: list[Tensor], thumbnail: Tensor) -> Tensor:
+        described = [part for bands in responses for part in self._still_texture(bands.flatten(0, 1))]
+        described.append((thumbnail @ self.layout.T).flatten(0, 1))
+        return torch.cat(described, dim=1).unflatten(0, thumbnail.shape[:2])
 
     def _still_texture(self, bands: Tensor) -> list[Tensor]:
         """Energies of the bands (B T, K, h, w) of single frames, and the statistics of their mixtures."""
@@ -145,13 +152,13 @@ def _octaves(amplitude: Tensor) -> Tensor:
 
 def _orthogonal(rng: np.random.RandomState, rows: int, columns: int) -> np.ndarray:
     """(rows, columns) with orthonormal rows."""
-    return _orthonormal_rows(rng.standard_normal((rows, columns)))
+    return orthonormal_rows(rng.standard_normal((rows, columns)))
 
 
 def _contrasting(rng: np.random.RandomState, rows: int, columns: int) -> np.ndarray:
     """(rows, columns) with orthonormal rows, each of sum 0."""
     drawn = rng.standard_normal((rows, columns))
-    return _orthonormal_rows(drawn - drawn.mean(axis=1, keepdims=True))
+    return orthonormal_rows(drawn - drawn.mean(axis=1, keepdims=True))
 
 
 def _band_pass(rng: np.random.RandomState, filters: int, width: int) -> np.ndarray:
@@ -161,9 +168,10 @@ def _band_pass(rng: np.random.RandomState, filters: int, width: int) -> np.ndarr
     smooth = smooth / np.linalg.norm(smooth, axis=1, keepdims=True)
     kept = np.eye(width * width) - smooth.T @ smooth
     drawn = rng.standard_normal((filters, 3, width * width)) @ kept
-    return _orthonormal_rows(drawn.reshape(filters, -1)).reshape(filters, 3, width, width)
+    return orthonormal_rows(drawn.reshape(filters, -1)).reshape(filters, 3, width, width)
 
 
-def _orthonormal_rows(drawn: np.ndarray) -> np.ndarray:
+def orthonormal_rows(drawn: np.ndarray) -> np.ndarray:
+    """(rows, columns), not more rows than columns -> the same span with orthonormal rows."""
     q, r = np.linalg.qr(drawn.T)
     return (q * np.sign(np.diag(r))).T  # the sign of a QR factor is the library's choice
