@@ -173,7 +173,8 @@ class Regularizer(Protocol):
     gives lazy terms optimizer steps of their own and rescales Adam for them; there is no such step here.)
 
     `differentiates` names the clips ("real", "fake") whose pixels the term differentiates through the shared
-    judgement; these get requires_grad and the discriminator's forward pass runs in float32 on that step.
+    judgement; these get requires_grad and the discriminator's forward pass runs in float32 on that step. A term that
+    differentiates a gradient, but not of the shared judgement, says so by an attribute `second_order = True`.
     """
 
     player: Player

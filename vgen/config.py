@@ -102,6 +102,8 @@ def type_problem(annotation: Any, value: Any) -> str | None:
     plain_part = _plain_part(annotation)
     if plain_part is None or (isinstance(value, str) and value == "???"):
         return None
+    if isinstance(value, dict) and "_target_" in value:  # it becomes an object
+        return None
     try:
         # Strict, since the value is passed on as it is; but YAML has only lists where tuples are asked for.
         strict = not (isinstance(value, list) and "tuple" in str(plain_part).lower())

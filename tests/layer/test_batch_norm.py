@@ -1,5 +1,6 @@
 import copy
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,14 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
-from vgen.layer.batch_norm import BatchNorm
+from vgen.layer.batch_norm import BatchNorm, share_statistics
 
 WORLD = 2
 
 
-def network() -> nn.Module:
+def network(norm: Callable[[int], nn.Module] = BatchNorm) -> nn.Module:
     torch.manual_seed(0)
-    layers = nn.Sequential(
-        nn.Conv3d(2, 3, 2), BatchNorm(3), nn.Tanh(), nn.Conv3d(3, 2, 2), BatchNorm(2), nn.Tanh()
-    )
+    layers = nn.Sequential(nn.Conv3d(2, 3, 2), norm(3), nn.Tanh(), nn.Conv3d(3, 2, 2), norm(2), nn.Tanh())
     for parameter in layers.parameters():
         nn.init.normal_(parameter)
     return layers.double()
@@ -51,6 +50,12 @@ def _worker(rank: int, port: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=WORLD)
     layers, mine = network(), clips().chunk(WORLD)[rank]
     found = measure(layers, mine)
+    foreign = network(nn.BatchNorm3d)
+    share_statistics(foreign, True)
+    found |= {f"foreign/{name}": value for name, value in measure(foreign, mine).items()}
+    apart = network()
+    share_statistics(apart, False)
+    found["apart"] = apart(mine).detach()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found["autocast"] = layers.float()(mine.float()).detach()
     torch.save(found, Path(folder) / f"{rank}.pt")
@@ -65,19 +70,23 @@ def test_two_processes_equal_one(tmp_path: Path):
     parts = [torch.load(tmp_path / f"{rank}.pt") for rank in range(WORLD)]
     layers = network()
     one = measure(layers, clips())
+    theirs = measure(network(nn.BatchNorm3d), clips())
+    one |= {f"foreign/{name}": value for name, value in theirs.items()}
     assert {"out", "second/x", "second/2", "first/3", "buffer/1.running_var"} <= one.keys()
     for name, expected in one.items():
         values = [part[name] for part in parts]
-        if name.startswith("buffer"):
+        if "buffer" in name:
             assert torch.equal(values[0], values[1])
             together = values[0]
-        elif name in ("out", "gradient", "second/x"):
+        elif name.removeprefix("foreign/") in ("out", "gradient", "second/x"):
             together = torch.cat(values)
         else:
             together = torch.stack(values).sum(0)
         torch.testing.assert_close(
             together, expected, rtol=1e-10, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}"
         )
+    for part, mine in zip(parts, clips().chunk(WORLD), strict=True):
+        torch.testing.assert_close(part["apart"], network()(mine).detach())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         expected = layers.float()(clips().float()).detach()
     together = torch.cat([part["autocast"] for part in parts])
@@ -103,3 +112,21 @@ def test_evaluation_keeps_samples_apart_and_state():
     x = torch.randn(4, 2, 3)
     torch.testing.assert_close(layer(x)[:1], layer(x[:1]))
     torch.testing.assert_close(layer.state_dict(), before)
+
+
+def test_sharing_keeps_parameters_and_names() -> None:
+    network = nn.Sequential(
+        nn.Linear(2, 3), nn.BatchNorm1d(3, eps=1e-3, momentum=0.2), nn.BatchNorm1d(3, affine=False)
+    )
+    before, names = [id(p) for p in network.parameters()], list(network.state_dict())
+    share_statistics(network, True)
+    assert [id(p) for p in network.parameters()] == before
+    assert list(network.state_dict()) == names
+    assert all(isinstance(layer, BatchNorm) and layer.shared for layer in (network[1], network[2]))
+    assert (network[1].eps, network[1].momentum) == (1e-3, 0.2)
+
+
+def test_statistics_that_cannot_be_shared_are_named() -> None:
+    network = nn.ModuleDict({"norm": nn.BatchNorm2d(3, momentum=None)})
+    with pytest.raises(ValueError, match=r"^norm: .*sync_batchnorm=false"):
+        share_statistics(network, True)

@@ -1,14 +1,16 @@
-"""Trains the real networks of MoCoGAN at toy size on 1 or 2 processes; run by test_ddp.py.
+"""Trains the real networks of MoCoGAN at toy size; run by test_ddp.py.
 
-python ddp_job.py OUTPUT PROCESSES ACCUMULATE
+python ddp_job.py CHECKPOINT STRATEGY STEPS [CHECKPOINT-TO-CONTINUE]
 """
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from toy import fit
+from toy import EachStep, fit
 
 from vgen.augment.diffaugment import DiffAugment
 from vgen.discriminator.mocogan import MoCoGANDiscriminator
@@ -19,36 +21,55 @@ from vgen.launch.processes import other_ranks
 from vgen.loss.hinge import Hinge
 from vgen.regularizer.r1 import R1
 from vgen.regularizer.wgan_gp import WGANGP
+from vgen.training.players_ddp import PlayersDDP
+from vgen.training.players_fsdp import PlayersFSDP
 from vgen.training.video_gan import VideoGAN
 
+STRATEGIES: dict[str, tuple[int, Callable[[], Any]]] = {
+    "one": (1, lambda: "auto"),
+    "ddp": (2, PlayersDDP),
+    "ddp_search": (2, partial(PlayersDDP, find_unused_parameters=True)),
+    "fsdp": (2, partial(PlayersFSDP, layer_parameters=500)),  # some layers by themselves, the others together
+}
 
-def main(output: Path, processes: int, accumulate: int) -> None:
+
+def main(output: Path, name: str, steps: int, checkpoint: str | None = None) -> None:
+    processes, strategy = STRATEGIES[name]
     torch.manual_seed(0)
     torch.set_num_threads(1)
     widths = {"base_channels": 4, "max_channels": 8}
     module = VideoGAN(
         generator=Framewise(
             motion=partial(GRUMotion, motion_dim=3),
-            synthesis=partial(DCGAN, size=8, channels=1, **widths),
+            synthesis=partial(DCGAN, size=8, channels=1, checkpointing=processes > 1, **widths),
             content_dim=4,
         ),
-        discriminator=MoCoGANDiscriminator(size=8, channels=1, frames=4, **widths),
+        discriminator=MoCoGANDiscriminator(
+            size=8, channels=1, frames=4, checkpointing=processes > 1, **widths
+        ),
         loss=Hinge(),
         regularizers={"r1": R1(weight=1.0, interval=2), "gp": WGANGP(weight=1.0, interval=2)},
         augment=DiffAugment(policy=["translation", "color"]),
-        generator_optimizer=partial(torch.optim.SGD, lr=0.05),
-        discriminator_optimizer=partial(torch.optim.SGD, lr=0.05),
+        generator_optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.5),
+        discriminator_optimizer=partial(torch.optim.Adam, lr=0.01, betas=(0.5, 0.9), fused=True),
         batch=8,
         d_steps=2,
-        accumulate=accumulate,
+        ema_half_life=0.02,
         log_every=1000,
-    )
-    strategy = "ddp_find_unused_parameters_true" if processes > 1 else "auto"
+    ).double()  # before a checkpoint is loaded into it
+
+    def save(trainer: Any, module: VideoGAN) -> None:
+        whole = module.averaged()
+        if trainer.global_step < trainer.max_steps:
+            return
+        trainer.save_checkpoint(output)
+        if trainer.is_global_zero:
+            torch.save(whole.state_dict(), output.with_suffix(".average"))
+
+    settings = {"precision": "64-true", "devices": processes, "strategy": strategy(), "sync_batchnorm": True}
     with other_ranks(processes, [sys.executable, *sys.argv]):
-        fit(module, output.parent, 4, size=8, precision="64-true", devices=processes, strategy=strategy)
-        if module.global_rank == 0:
-            torch.save({"weights": module.state_dict(), "losses": module.scalars.flush()}, output)
+        fit(module, output.parent, steps, checkpoint, size=8, callbacks=[EachStep(save)], **settings)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

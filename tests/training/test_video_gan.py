@@ -13,6 +13,7 @@ from toy import EachStep, ToyDiscriminator, ToyGenerator, fit, toy_gan
 
 from vgen.clip import Step
 from vgen.regularizer.r1 import R1
+from vgen.regularizer.wgan_gp import WGANGP
 from vgen.training.scalars import NonFiniteLoss
 from vgen.training.video_gan import VideoGAN
 
@@ -228,3 +229,17 @@ def test_weights_that_overflowed_are_never_saved(tmp_path: Path) -> None:
     contents = torch.load(tmp_path / "last.ckpt")
     assert contents["vgen"]["iteration"] == 2
     assert all(value.isfinite().all() for value in contents["state_dict"].values())
+
+
+@pytest.mark.parametrize("regularizers", [{}, {"r1": R1(interval=2)}, {"gp": WGANGP(interval=2)}])
+def test_compiled_networks_train_as_they_do_uncompiled(tmp_path, regularizers):
+    plain = fit(toy_gan(regularizers=regularizers), tmp_path, 4, precision="64-true")
+    compiled = fit(toy_gan(regularizers=regularizers, compile="aot_eager"), tmp_path, 4, precision="64-true")
+    assert compiled.generator._compiled_call_impl is not None
+    assert plain.generator._compiled_call_impl is None
+    torch.testing.assert_close(compiled.state_dict(), plain.state_dict(), rtol=1e-9, atol=1e-12)
+
+
+def test_an_unknown_compiler_is_refused():
+    with pytest.raises(ValueError, match=r"training\.compile=inducktor: choose null or one of .*inductor"):
+        toy_gan(compile="inducktor")

@@ -40,9 +40,9 @@ class Export(Callback):
         if trainer.interrupted:
             return
         trainer.save_checkpoint(self.folder / "last.ckpt")
+        generator = pl_module.averaged()
         if not trainer.is_global_zero:
             return
-        generator = pl_module.generator_average.module
         weights = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
         metadata = {
             "config": json.dumps(pl_module.config),

@@ -131,7 +131,7 @@ class OnlineMetrics(Callback):
         return {name: values.get(name, math.nan) for name in self.names}
 
     def _generated(self, trainer: Trainer, pl_module: VideoGAN, real: int) -> GeneratedClips:
-        protocol, generator = self.protocol, pl_module.generator_average.module
+        protocol, generator = self.protocol, pl_module.averaged()
         count = protocol.fake_count or real
         labels = None
         if as_generator(generator).classes:

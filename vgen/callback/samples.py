@@ -50,9 +50,9 @@ class SampleGrid(Callback):
             self._write(trainer, pl_module)
 
     def _write(self, trainer: Trainer, pl_module: VideoGAN) -> None:
+        generator = pl_module.averaged()
         if not trainer.is_global_zero:
             return
-        generator = pl_module.generator_average.module
         classes = as_generator(generator).classes
         labels = torch.arange(self.count) % classes if classes else None
         clips = generate_clips(

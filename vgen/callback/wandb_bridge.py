@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 _OPEN = ".open"
 
@@ -116,7 +117,9 @@ def sync_command(loggers: Iterable[Logger]) -> str | None:
 
 
 def _runs(loggers: Iterable[Logger]) -> list[Any]:
-    # On ranks other than the first `experiment` is a dummy that swallows every call.
+    # On ranks other than the first `experiment` is a dummy that takes calls but has no attributes.
+    if rank_zero_only.rank != 0:
+        return []
     return [logger.experiment for logger in loggers if isinstance(logger, WandbLogger)]
 
 

@@ -174,11 +174,13 @@ class Watchdog(Callback):
         if looks.scalars:
             self._look_at_gradients(pl_module, found)
             self._look_at_scalars(trainer, pl_module, found)
-        if looks.diversity and not found:
+        if looks.diversity:
+            # measured by every process whatever it has found: the average may be sharded between them
             diversity = self._diversity(pl_module)
-            pl_module.log_everywhere({"watchdog/diversity": diversity})
-            advice = "the generator may have collapsed: look at samples/"
-            self._ask(found, "collapse", diversity, "the diversity of generated clips", advice)
+            if not found:
+                pl_module.log_everywhere({"watchdog/diversity": diversity})
+                advice = "the generator may have collapsed: look at samples/"
+                self._ask(found, "collapse", diversity, "the diversity of generated clips", advice)
         return found
 
     def _look_at_gradients(self, pl_module: VideoGAN, found: dict[str, str]) -> None:
@@ -216,7 +218,7 @@ class Watchdog(Callback):
 
     def _diversity(self, pl_module: VideoGAN, clips: int = 8) -> float:
         """Mean absolute difference between pairs of clips from fixed latents, in [0, 1]."""
-        generator = pl_module.generator_average.module
+        generator = pl_module.averaged()
         classes = as_generator(generator).classes
         # one class: what differs between classes would hide a collapse within them
         labels = torch.zeros(clips, dtype=torch.int64) if classes else None
@@ -244,9 +246,8 @@ class Watchdog(Callback):
                 pl_module.check_finite(weights=True)
             return
         checkpoint = read_checkpoint(file)
-        pl_module.load_state_dict(checkpoint["state_dict"])
-        for optimizer, state in zip(trainer.optimizers, checkpoint["optimizer_states"], strict=True):
-            optimizer.load_state_dict(state)
+        trainer.strategy.load_model_state_dict(checkpoint)
+        trainer.strategy.load_optimizer_state_dict(checkpoint)
         pl_module.scalars.flush()
         self.put_back += 1
         log.warning(

@@ -12,6 +12,7 @@ from torch import Tensor
 from vgen.callback.csv_logger import MetricsCSV
 from vgen.callback.metrics import OnlineMetrics
 from vgen.callback.step_profile import StepProfile
+from vgen.cli.precision import settle_precision
 from vgen.clip import Clip, Sampler, as_generator
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
@@ -139,11 +140,11 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 def build_trainer(config: DictConfig) -> Trainer:
     """Lightning's Trainer with vgen's callbacks, loggers and atomic checkpoints."""
     settings = config.trainer
+    settle_precision(config)
     if str(settings.precision) not in PRECISIONS:
-        raise ConfigError(f"trainer.precision={settings.precision}: choose {', '.join(PRECISIONS[:3])}")
+        raise ConfigError(f"trainer.precision={settings.precision}: choose auto, {', '.join(PRECISIONS[:3])}")
     if process_count(settings.accelerator, settings.devices) > 1 and settings.strategy in ("auto", "ddp"):
-        # The two players use different parameters in each backward pass.
-        settings.strategy = "ddp_find_unused_parameters_true"
+        settings.strategy = {"_target_": "vgen.training.players_ddp.PlayersDDP"}
     loggers = _built(config, "logger", Logger)
     # metrics.csv comes first, so that a run has its numbers even if another logger fails.
     loggers.sort(key=lambda logger: not isinstance(logger, MetricsCSV))
@@ -215,11 +216,15 @@ def set_direction(checkpoint: ModelCheckpoint, *, higher_is_better: bool) -> Non
 
 
 def differing_keys(saved: dict[str, Any], new: dict[str, Any], ignored: set[str]) -> list[str]:
-    """Dotted keys whose values differ between two plain configs, `ignored` top-level keys left out."""
+    """Dotted keys whose values differ between two plain configs, `ignored` top-level keys left out.
+
+    "checkpointing" of a network is left out too: it changes what is kept in memory, and no number.
+    """
     left, right = (OmegaConf.create({k: v for k, v in c.items() if k not in ignored}) for c in (saved, new))
     flat_left, flat_right = (dict(_leaves(plain(c))) for c in (left, right))
     missing = object()
     keys = sorted(flat_left.keys() | flat_right.keys())
+    keys = [k for k in keys if not k.endswith(".checkpointing")]
     return [k for k in keys if flat_left.get(k, missing) != flat_right.get(k, missing)]
 
 

@@ -27,6 +27,7 @@ from vgen.cli.build import (
     settle_classes,
 )
 from vgen.cli.errors import telling, user_message
+from vgen.cli.precision import settle_precision
 from vgen.cli.roles import settle_extractors
 from vgen.config import CONF_DIR, ConfigError, plain
 from vgen.data.module import ClipDataModule
@@ -83,6 +84,7 @@ def train(config: DictConfig) -> None:
     last = run / "checkpoints" / "last.ckpt"
     reached = read_checkpoint(last)["vgen"] if last.exists() else None
     saved = reached["config"] if reached else None
+    settle_precision(config, saved)
     if "metrics" in config.callback:
         settle_extractors(config)
     config_file = run / "config.yaml"

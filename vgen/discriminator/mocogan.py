@@ -11,6 +11,7 @@ from vgen.clip import Clip, Judgement
 from vgen.layer.batch_norm import BatchNorm
 from vgen.layer.noise import InstanceNoise
 from vgen.layer.pyramid import check_video, doublings, widths
+from vgen.layer.recompute import run_stages
 from vgen.rng import draw_rows
 
 Judge = Literal["patch", "full", "none"]
@@ -39,6 +40,7 @@ class MoCoGANDiscriminator(nn.Module):
         base_channels: width after the first layer; it doubles with every layer.
         max_channels: the width's limit.
         noise_sigma: instance noise before each convolution, in training.
+        checkpointing: keep less for the backward pass and compute it again (`vgen.layer.recompute`).
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class MoCoGANDiscriminator(nn.Module):
         base_channels: int = 64,
         max_channels: int = 512,
         noise_sigma: float = 0.0,
+        checkpointing: bool = False,
     ):
         super().__init__()
         _check(image, video, classes, frames, image_frames)
@@ -61,6 +64,7 @@ class MoCoGANDiscriminator(nn.Module):
         self.channels = channels
         self.classes = classes
         self.image_frames = image_frames
+        self.checkpointing = checkpointing
         depth = doublings(size)
         kernels = _temporal_kernels(frames, depth + (video == "full"))
         seen_at_once = 1 if video == "none" else 1 + sum(kernel - 1 for kernel in kernels)
@@ -78,14 +82,17 @@ class MoCoGANDiscriminator(nn.Module):
         class_logits = None
         if self.image is not None:
             seen = self._choose_frames(clip).video.transpose(1, 2)  # (B, k, C, H, W)
-            on_frames = self.image(seen.flatten(0, 1))[:, 0]  # (B*k, h, w)
+            on_frames = self._run(self.image, seen.flatten(0, 1))[:, 0]  # (B*k, h, w)
             logits["image"] = _drop_single_positions(on_frames.unflatten(0, seen.shape[:2]))
         if self.video is not None:
-            on_clip = self.video(clip.video)  # (B, 1 + K, t, h, w)
+            on_clip = self._run(self.video, clip.video)  # (B, 1 + K, t, h, w)
             logits["video"] = _drop_single_positions(on_clip[:, 0])
             if self.classes:
                 class_logits = on_clip[:, 1:].flatten(2).mean(2)
         return Judgement(logits, class_logits)
+
+    def _run(self, judge: nn.Sequential, x: Tensor) -> Tensor:
+        return run_stages(judge, x, checkpointing=self.checkpointing)
 
     def _choose_frames(self, clip: Clip) -> Clip:
         """`image_frames` different frames of each clip."""

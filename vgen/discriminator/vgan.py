@@ -6,6 +6,7 @@ from vgen.clip import Clip, Judgement
 from vgen.layer.batch_norm import BatchNorm
 from vgen.layer.init import init_normal
 from vgen.layer.pyramid import check_video, doublings, widths
+from vgen.layer.recompute import run_stages
 
 
 class VGANDiscriminator(nn.Module):
@@ -24,6 +25,7 @@ class VGANDiscriminator(nn.Module):
         frames: of a clip.
         base_channels: width after the first layer; it doubles with every layer.
         max_channels: the width's limit.
+        checkpointing: keep less for the backward pass and compute it again (`vgen.layer.recompute`).
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class VGANDiscriminator(nn.Module):
         frames: int = 32,
         base_channels: int = 64,
         max_channels: int = 512,
+        checkpointing: bool = False,
     ):
         super().__init__()
         if frames < 1:
@@ -41,6 +44,7 @@ class VGANDiscriminator(nn.Module):
         self.size = size
         self.channels = channels
         self.frames = frames
+        self.checkpointing = checkpointing
         layers: list[nn.Module] = []
         narrow, left = channels, frames
         for width in widths(doublings(size), base_channels, max_channels):
@@ -58,5 +62,6 @@ class VGANDiscriminator(nn.Module):
     def forward(self, clip: Clip) -> Judgement:
         fixed = self.frames
         check_video(clip.video, channels=self.channels, size=self.size, least_frames=fixed, most_frames=fixed)
-        real, fake = self.layers(clip.video).flatten(1).unbind(1)
+        outputs = run_stages(self.layers, clip.video, checkpointing=self.checkpointing)
+        real, fake = outputs.flatten(1).unbind(1)
         return Judgement({"video": real - fake})

@@ -8,6 +8,7 @@ from vgen.layer.batch_norm import BatchNorm
 from vgen.layer.init import init_normal
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import doublings, widths
+from vgen.layer.recompute import run_stages
 from vgen.layer.times import check_equally_spaced
 
 
@@ -28,6 +29,7 @@ class VGAN(nn.Module):
         latent_dim: width of the latent code "z", N(0, I).
         base_channels: width before the last layers; it doubles with every layer inwards.
         max_channels: the width's limit.
+        checkpointing: keep less for the backward pass and compute it again (`vgen.layer.recompute`).
     """
 
     frames: int | None
@@ -43,6 +45,7 @@ class VGAN(nn.Module):
         latent_dim: int = 100,
         base_channels: int = 64,
         max_channels: int = 512,
+        checkpointing: bool = False,
     ):
         super().__init__()
         if frames < 1:
@@ -50,6 +53,7 @@ class VGAN(nn.Module):
         self.classes = classes
         self.frames = frames
         self.latent_dim = latent_dim
+        self.checkpointing = checkpointing
         code_dim = latent_dim + classes
         width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
         lengths = _lengths(frames, 1 + len(rest))
@@ -94,12 +98,15 @@ class VGAN(nn.Module):
         code = latent["z"]
         if self.classes:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype)], 1)
-        moving = self.trunk(code[:, :, None, None, None])
-        foreground, mask = self.foreground(moving), self.mask(moving)
-        still = self.background(code[:, :, None, None])  # (B, C, H, W)
+        moving = self._run(self.trunk, code[:, :, None, None, None])
+        foreground, mask = self._run(self.foreground, moving), self._run(self.mask, moving)
+        still = self._run(self.background, code[:, :, None, None])  # (B, C, H, W)
         background = still[:, :, None].expand_as(foreground)
         video = mask * foreground + (1 - mask) * background
         return {"video": video, "foreground": foreground, "background": background, "mask": mask}
+
+    def _run(self, layers: nn.Sequential, x: Tensor) -> Tensor:
+        return run_stages(layers, x, checkpointing=self.checkpointing)
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W) in [-1, 1]."""

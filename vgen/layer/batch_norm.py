@@ -3,8 +3,10 @@
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from vgen.layer.recompute import recomputing
 
 
 class _AllReduce(torch.autograd.Function):
@@ -32,7 +34,7 @@ class BatchNorm(_BatchNorm):
     share them. So results do not depend on the number of processes, including gradients of gradients (R1,
     WGAN-GP), on the CPU as on accelerators, which `torch.nn.SyncBatchNorm` does not give. Every process must
     then run the layer the same number of times. In evaluation the running statistics are used and nothing is
-    exchanged.
+    exchanged. `share_statistics` lets each process normalise by itself instead.
 
     Parameters and buffers are named as in `torch.nn.BatchNorm2d`, and state dicts are interchangeable.
     """
@@ -42,32 +44,71 @@ class BatchNorm(_BatchNorm):
     num_batches_tracked: Tensor
     momentum: float
 
-    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1):
-        super().__init__(channels, eps=eps, momentum=momentum)
+    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True):
+        super().__init__(channels, eps=eps, momentum=momentum, affine=affine)
+        self.shared = True
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Any rank will do."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.training:
+        learning = self.training and not recomputing()
+        if learning:
             self.num_batches_tracked.add_(1)
-            if _processes() > 1:
-                return self._normalise_globally(input)
+        if self.training and self.shared and _processes() > 1:
+            return self._normalise_globally(input, learning)
         stats = self.running_mean, self.running_var
+        if recomputing():  # what is kept for the backward pass has to be of the same number and kind
+            stats = self.running_mean.clone(), self.running_var.clone()
         return F.batch_norm(input, *stats, self.weight, self.bias, self.training, self.momentum, self.eps)
 
-    def _normalise_globally(self, input: Tensor) -> Tensor:
+    def _normalise_globally(self, input: Tensor, learning: bool) -> Tensor:
         wide = input.to(torch.promote_types(input.dtype, torch.float32))
         over = (0, *range(2, wide.dim()))
         mean, var, total = _global_moments(wide, over)
-        with torch.no_grad():
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-            unbiased = var * (total / (total - 1))
-            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+        if learning:
+            with torch.no_grad():
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+                unbiased = var * (total / (total - 1))
+                self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         per_channel = (-1, *(1 for _ in over[1:]))
-        scale = self.weight * torch.rsqrt(var + self.eps)
+        scale = torch.rsqrt(var + self.eps)
         centred = wide - mean.view(per_channel)
+        if not self.affine:
+            return (centred * scale.view(per_channel)).to(input.dtype)
+        scale = self.weight * scale
         return (centred * scale.view(per_channel) + self.bias.view(per_channel)).to(input.dtype)
+
+
+def share_statistics(module: nn.Module, shared: bool) -> None:
+    """Let the batch norms inside `module` take their statistics over all processes, or each process by itself.
+
+    Those of torch become `BatchNorm` where they are to be shared, in place and around the same parameters.
+
+    Raises:
+        ValueError: batch norms without running statistics, or with a cumulative average of them.
+    """
+    for name, layer in list(module.named_modules()):
+        if isinstance(layer, BatchNorm):
+            layer.shared = shared
+        for key, child in layer.named_children():
+            if shared and type(child) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+                setattr(layer, key, _converted(child, f"{name}.{key}".lstrip(".")))
+
+
+def _converted(layer: nn.Module, name: str) -> BatchNorm:
+    assert isinstance(layer, _BatchNorm)
+    if layer.momentum is None or not layer.track_running_stats:
+        raise ValueError(
+            f"{name}: only a batch norm with running statistics and a momentum can share its statistics; "
+            "set trainer.sync_batchnorm=false"
+        )
+    new = BatchNorm(layer.num_features, eps=layer.eps, momentum=layer.momentum, affine=layer.affine)
+    new.weight, new.bias = layer.weight, layer.bias
+    for buffer, value in layer.named_buffers():
+        setattr(new, buffer, value)
+    new.train(layer.training)
+    return new
 
 
 def _global_moments(input: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,6 +21,7 @@ class WGANGP:
 
     player: Player = "discriminator"
     differentiates: frozenset[str] = frozenset()
+    second_order = True
 
     def __init__(self, *, weight: float = 10.0, interval: int = 1):
         self.weight = weight

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.swa_utils import AveragedModel
 
 
@@ -39,7 +40,13 @@ class GeneratorAverage(AveragedModel):
         self.update_parameters(generator)
 
     def _blend(self, averaged: list[Tensor], current: list[Tensor], _: Tensor) -> None:
+        averaged, current = _here(averaged), _here(current)
         if averaged[0].is_floating_point():
             torch._foreach_lerp_(averaged, current, 1 - self.decay)  # pyright: ignore[reportPrivateImportUsage]
         else:
             torch._foreach_copy_(averaged, current)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _here(tensors: list[Tensor]) -> list[Tensor]:
+    """Of sharded tensors this process's shards, which share their memory."""
+    return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]

@@ -7,10 +7,13 @@ from torch import Tensor, nn
 def to_channels_last(module: nn.Module) -> None:
     """Lay out 4-D and 5-D weights channels-last, in place; convolutions then hand that layout on."""
     for parameter in module.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        elif parameter.ndim == 5:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+        parameter.data = channels_last(parameter.data)
+
+
+def channels_last(weight: Tensor) -> Tensor:
+    """A weight, or what an optimizer knows of it, channels-last if it is 4-D or 5-D."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    return weight.contiguous(memory_format=formats[weight.ndim]) if weight.ndim in formats else weight
 
 
 def video_layout(video: Tensor, channels_last: bool) -> Tensor:

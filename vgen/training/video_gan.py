@@ -16,7 +16,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vgen import rng
-from vgen.clip import Augment, Clip, Judgement, Latent, Loss, Regularizer, Step, as_generator, from_pixels
+from vgen.clip import (
+    Augment,
+    Clip,
+    Judgement,
+    Latent,
+    Loss,
+    Player,
+    Regularizer,
+    Step,
+    as_generator,
+    from_pixels,
+)
 from vgen.training.clock import count_only
 from vgen.training.ema import GeneratorAverage, ema_decay
 from vgen.training.guard import non_finite_error, non_finite_weight
@@ -39,6 +50,8 @@ class VideoGAN(LightningModule):
         d_steps: discriminator updates per generator update.
         accumulate: parts in which each process works through its share of a batch (saves memory).
         channels_last: lay out convolution weights and clips channels-last, which is faster nearly everywhere.
+        compile: backend of torch.compile for both networks ("inductor"), or None. Updates with a due term that
+            differentiates twice (R1, WGAN-GP) run uncompiled: compiled graphs have no second derivative.
         clip_norm: largest gradient norm of each player, or None.
         ema_half_life: half-life of the averaged generator in thousand clips.
         ema_ramp_up: its half-life is at most this fraction of the clips seen so far; None to switch off.
@@ -62,6 +75,7 @@ class VideoGAN(LightningModule):
         d_steps: int = 1,
         accumulate: int = 1,
         channels_last: bool = True,
+        compile: str | None = None,
         clip_norm: float | None = None,
         ema_half_life: float = 10.0,
         ema_ramp_up: float | None = 0.05,
@@ -87,6 +101,10 @@ class VideoGAN(LightningModule):
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         self.batch, self.d_steps, self.accumulate = batch, d_steps, accumulate
+        if compile is not None and compile not in torch.compiler.list_backends(exclude_tags=()):
+            known = ", ".join(torch.compiler.list_backends())
+            raise ValueError(f"training.compile={compile}: choose null or one of {known}")
+        self.compile_with = compile
         self.clip_norm = clip_norm
         self.ema_half_life, self.ema_ramp_up = ema_half_life, ema_ramp_up
         self.log_every = log_every
@@ -127,6 +145,11 @@ class VideoGAN(LightningModule):
 
     def setup(self, stage: str) -> None:
         self.check_division(self.trainer.world_size)
+
+    def on_fit_start(self) -> None:
+        if self.compile_with is not None:
+            for network in (self.generator, self.discriminator):
+                network.compile(backend=self.compile_with)
 
     def check_division(self, processes: int) -> None:
         """Raise ValueError unless a batch can be divided over `processes` and accumulated parts."""
@@ -174,7 +197,7 @@ class VideoGAN(LightningModule):
         judged: list[Judgement] = []
         optimizer.zero_grad()
         for number, real in enumerate(parts):
-            with self._streams("discriminator", index, number) as stream:
+            with self._eager(due), self._streams("discriminator", index, number) as stream:
                 with torch.no_grad(), self.timed("d_fakes"):
                     latent = self._latent(real, stream)
                     made = self.generate(latent, real.times, real.label)
@@ -192,7 +215,7 @@ class VideoGAN(LightningModule):
                 with self.timed("d_regularizers"):
                     step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
                     extra = self.objective.regularization(due, step)
-                self._backward("d", heads, extra, len(parts), last=number == len(parts) - 1)
+                self._backward("discriminator", heads, extra, len(parts), last=number == len(parts) - 1)
                 real.video.requires_grad_(False)
             judged.append(detached(on_real))
             for head, logits in on_real.logits.items():
@@ -209,7 +232,7 @@ class VideoGAN(LightningModule):
     def _update_generator(self, optimizer: Any, parts: list[Clip], judged: list[Judgement]) -> None:
         due = self.objective.due("generator", self.iteration)
         optimizer.zero_grad()
-        with frozen(self.discriminator):
+        with frozen(self.discriminator), self._eager(due):
             for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
                 with self._streams("generator", 0, number) as stream:
                     with self.timed("g_forward"):
@@ -224,20 +247,21 @@ class VideoGAN(LightningModule):
                     with self.timed("g_regularizers"):
                         step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
                         extra = self.objective.regularization(due, step)
-                    self._backward("g", heads, extra, len(parts), last=number == len(parts) - 1)
+                    self._backward("generator", heads, extra, len(parts), last=number == len(parts) - 1)
             with self.timed("g_optimizer"):
                 optimizer.step()
 
     def _backward(
-        self, player: str, heads: Mapping[str, Tensor], extra: Mapping[str, Tensor], parts: int, last: bool
+        self, player: Player, heads: Mapping[str, Tensor], extra: Mapping[str, Tensor], parts: int, last: bool
     ) -> None:
+        short = player[0]
         total = sum(extra.values(), sum(heads.values(), torch.zeros((), device=self.device)))
         self._count(
-            {f"loss/{player}": total}
-            | {f"loss/{player}_{head}": value for head, value in heads.items()}
+            {f"loss/{short}": total}
+            | {f"loss/{short}_{head}": value for head, value in heads.items()}
             | {f"regularizer/{name}": value for name, value in extra.items()}
         )
-        with self._no_sync(last), self.timed(f"{player}_backward"):
+        with self._exchange(player, last), self.timed(f"{short}_backward"):
             self.manual_backward(total / parts)
 
     # Parts of an iteration
@@ -266,6 +290,11 @@ class VideoGAN(LightningModule):
             return decompose(latent, times, label)
         return {"video": self.generator(latent, times, label)}
 
+    def averaged(self) -> nn.Module:
+        """The averaged generator, to be run. Every process has to call it: it may be sharded between them."""
+        gather = getattr(self.trainer.strategy, "whole_average", None) if self._trainer is not None else None
+        return self.generator_average.module if gather is None else gather()
+
     def judge(self, clip: Clip) -> Judgement:
         """What the discriminator says of the augmented clip."""
         return self.discriminator(self.augment(clip))
@@ -292,12 +321,21 @@ class VideoGAN(LightningModule):
             parts={name: part for name, part in made.items() if name != "video"},
         )
 
+    def _eager(self, due: Mapping[str, Regularizer]) -> AbstractContextManager[Any]:
+        twice = any(getattr(term, "second_order", bool(term.differentiates)) for term in due.values())
+        compiled = self.compile_with is not None
+        return torch.compiler.set_stance("force_eager") if compiled and twice else nullcontext()
+
     def _island(self, on: bool) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, enabled=False) if on else nullcontext()
 
-    def _no_sync(self, last: bool) -> AbstractContextManager[Any]:
+    def _exchange(self, player: Player, last: bool) -> AbstractContextManager[Any]:
         # Gradients of accumulated parts are all-reduced once, with the last part.
-        block = getattr(self.trainer.strategy, "block_backward_sync", None)
+        strategy = self.trainer.strategy
+        exchange = getattr(strategy, "exchange", None)  # vgen's own know the players
+        if exchange is not None:
+            return exchange(player, last)
+        block = getattr(strategy, "block_backward_sync", None)
         return nullcontext() if last or block is None or self.trainer.world_size == 1 else block()
 
     def on_train_start(self) -> None:

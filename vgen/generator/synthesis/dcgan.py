@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from vgen.layer.batch_norm import BatchNorm
 from vgen.layer.pyramid import doublings, widths
+from vgen.layer.recompute import run_stages
 
 
 class DCGAN(nn.Sequential):
@@ -20,6 +21,7 @@ class DCGAN(nn.Sequential):
         channels: of a frame.
         base_channels: width before the last layer; it doubles with every layer inwards.
         max_channels: the width's limit.
+        checkpointing: keep less for the backward pass and compute it again (`vgen.layer.recompute`).
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class DCGAN(nn.Sequential):
         channels: int = 3,
         base_channels: int = 64,
         max_channels: int = 512,
+        checkpointing: bool = False,
     ):
         width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
         layers = [nn.ConvTranspose2d(code_dim, width, 4, bias=False), BatchNorm(width), nn.ReLU(inplace=True)]
@@ -39,6 +42,8 @@ class DCGAN(nn.Sequential):
             width = narrower
         last = nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1, bias=False)
         super().__init__(*layers, last, nn.Tanh())
+        self.checkpointing = checkpointing
 
     def forward(self, code: Tensor) -> Tensor:
-        return super().forward(code[:, :, None, None])
+        layers = nn.Sequential(*self)
+        return run_stages(layers, code[:, :, None, None], checkpointing=self.checkpointing)
