@@ -9,6 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from vgen.cli.main import COMMANDS
+from vgen.cli.quoting import quote_argument
 from vgen.cli.report import as_text
 from vgen.config import CONF_DIR, plain
 
@@ -42,7 +43,7 @@ def test_command_composes(line: str) -> None:
     assert command in COMMANDS
     if "--config-dir" in words or "..." in words or command == "COMMAND":
         return  # tests/cli runs the one of the README
-    overrides = [w for w in words if not w.startswith("-")]
+    overrides = [quote_argument(w) for w in words if not w.startswith("-")]
     if "-m" in words:
         overrides = [first_value(w) for w in overrides]
     if command == "report":

@@ -123,6 +123,35 @@ def test_copies_of_a_shared_fact_are_not_repeated():
     assert names(*learning_rates)[0] == "optimizer.generator.lr=1, optimizer.discriminator.lr=1"
 
 
+def test_runs_that_differ_in_much_are_named_by_what_tells_them_apart():
+    def config(generator, data, **more):
+        return {"generator": component(generator), "data": component(data), **more}
+
+    configs = [
+        config("g.Gru", "d.Shapes", a=1, b=1, c=1, d=1),
+        config("g.Vgan", "d.Shapes", a=2, b=1, c=1, d=2),
+        config("g.Gru", "d.Videos", a=3, b=2, c=2, d=3),
+    ]
+    assert names(*configs) == ["a=1", "a=2", "a=3"]  # one key tells all
+    for same in configs:
+        same["a"] = same["d"] = 0
+        same["e"] = same["b"]
+    assert names(*configs) == [
+        "data=Shapes, generator=Gru",
+        "data=Shapes, generator=Vgan",
+        "data=Videos, generator=Gru",
+    ]
+
+
+def test_a_fingerprint_is_named_only_where_nothing_else_tells_the_data(make_run, tmp_path):
+    for data in "ab":
+        provenance = {"data": {"fingerprint": f"print of {data}"}}
+        make_run(data, config={"seed": 0, "data": {"path": f"/{data}"}}, provenance=provenance)
+    (a, b), _ = make_rows(read_runs([tmp_path / "runs"])[0])
+    assert (a.name, b.name) == ("data.path=/a", "data.path=/b")
+    assert a.unnamed == ["data_fingerprint"]
+
+
 def test_details_keep_what_the_name_leaves_out():
     differences = name_configs([{"loss": HINGE}, {"loss": NS}])[1]
     assert differences[0] == {"loss._target_": "vgen.loss.hinge.Hinge", "loss.margin": "1"}
@@ -155,6 +184,13 @@ def test_what_is_not_the_method_is_ignored():
         return {
             "seed": n,
             "name": f"run {n}",
+            "output": folder,
+            "run_id": f"{n:012x}",
+            "resume": folder,
+            "best": f"fvd/{n}",
+            "sweep": f"search{n}",
+            "weights": {"dir": f"/weights{n}"},
+            "clip": {"class_names": [str(n)]},
             "paths": {"output": folder, "short": ""},
             "trainer": {"devices": n, "precision": "32"},
             "logger": {"wandb": {"id": n}},

@@ -116,7 +116,7 @@ def test_a_report_with_a_baseline_marks_its_table(make_run, tmp_path):
     assert {"differences.csv", "differences.tex"} <= set(names)
     assert all(path.exists() for path in paths.all())
     text = paths.markdown.read_text()
-    assert "± 0.051† |" in text
+    assert "± 0.051†<br>" in text
     assert "## Against the baseline" in text
     assert "† differs from the baseline “method=base" in text
     assert r"$^{\dagger}$" in paths.latex.read_text()

@@ -7,7 +7,16 @@ import pytest
 from vgen.report.compare import make_rows
 from vgen.report.markup import escape_latex, escape_markdown, latex_table, markdown_table
 from vgen.report.runs import read_runs
-from vgen.report.table import NOTHING, Cell, Heading, Sheet, decimals, make_sheet, score_table
+from vgen.report.table import (
+    NOTHING,
+    Cell,
+    Heading,
+    Sheet,
+    decimals,
+    interval_sheet,
+    make_sheet,
+    score_table,
+)
 
 SPEED = "kclips,speed/clips_per_s\n1,100\n2,300\n3,200\n"
 
@@ -46,6 +55,31 @@ def test_statistics_over_seeds(make_run, table):
         ["3", "3.0 ± 2.6", "3", "200"],
         ["1", "5.0 (se 0.5)", "3", "200"],
     ]
+
+
+def test_intervals_are_students_and_need_two_seeds(make_run, table):
+    add(make_run, "a", [1.0, 2.0, 6.0])
+    add(make_run, "b", [5.0])
+    scores, sheet = table()
+    a, b = scores.to_dict("records")
+    half = 4.302652729911275 * math.sqrt(7 / 3)  # t of 97.5 % with two degrees of freedom
+    assert (a["low"], a["high"]) == (pytest.approx(3 - half), pytest.approx(3 + half))
+    assert math.isnan(b["low"])
+    assert math.isnan(b["high"])
+    assert [line[1].interval for line in sheet.cells] == ["[\N{MINUS SIGN}3.6, 9.6]", ""]
+    assert "3.0 ± 2.6**<br>\\[\N{MINUS SIGN}3.6, 9.6\\]" in markdown_table(sheet)
+    intervals = interval_sheet(sheet)
+    assert intervals is not None
+    assert [line[1].text for line in intervals.cells] == ["3.0 [\N{MINUS SIGN}3.6, 9.6]", "5.0 (se 0.5)"]
+    assert "±" not in latex_table(intervals)
+
+
+def test_what_stands_beside_a_mean_stays_beside_its_interval():
+    sheet = Sheet([Heading("x")], ["a", "b"], [[Cell("3.0 ± 2.6 [n=2]†", True, "[1, 5]")], [Cell("4")]])
+    assert interval_sheet(sheet) == Sheet(
+        [Heading("x")], ["a", "b"], [[Cell("3.0 [1, 5] [n=2]†", True)], [Cell("4")]]
+    )
+    assert interval_sheet(Sheet([Heading("x")], ["b"], [[Cell("4")]])) is None
 
 
 def test_ties_are_all_best_and_direction_counts(make_run, table):

@@ -2,6 +2,8 @@ import base64
 import re
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from vgen.report import write_report
@@ -150,3 +152,45 @@ def test_unequal_runs_are_cautioned(make_run, tmp_path):
     assert "trained for different lengths" in text
     assert "0000000000 (1 run), 1111111111+changes (1 run)" in text
     assert "2\N{EN DASH}3" in text
+
+
+def test_csv_latex_markdown_and_page_say_the_same(make_run, tmp_path):
+    values = {"a": (1.25, 2.5, 4.0), "b": (3.0, 3.5, 3.25), "c": (9.0,)}
+    for method, those in values.items():
+        for seed, value in enumerate(those):
+            make_run(f"{method}/{seed}", config={"seed": seed, "method": method}, metrics={"fvd/x": value})
+    paths = write_report(tmp_path / "runs", tmp_path / "out", baseline="method=a")
+    table = pd.read_csv(paths.csv).set_index("row")
+    html, markdown, latex = (path.read_text() for path in (paths.html, paths.markdown, paths.latex))
+    intervals = (tmp_path / "out" / "intervals.tex").read_text()
+    for method in "ab":
+        line = table.loc[f"method={method}"]
+        mean, std, low, high = (f"{line[key]:.2f}" for key in ("mean", "std", "low", "high"))
+        assert f">{mean} ± {std}<small>[{low}, {high}]<".replace("-", "\N{MINUS SIGN}") in html
+        assert f"{mean} ± {std}" in markdown
+        assert rf"{mean} $\pm$ {std}" in latex
+        assert f"{mean} {{[}}{low}, {high}{{]}}".replace("-", "$-$") in intervals
+    assert np.isnan(table.loc["method=c", "std"])
+    for text in (markdown, latex, check(html).text):
+        assert "Rows with n = 1 have a single seed: no spread, no confidence interval and no test." in text
+    differences = pd.read_csv(tmp_path / "out" / "differences.csv").set_index("row")
+    assert differences.loc["method=c", "n"] == 1
+    assert "no test (1)" in html
+    assert f"{differences.loc['method=b', 'p_holm']:.3f} t (3)" in html
+
+
+def test_one_seed_of_one_method_is_said_to_allow_no_test(make_run, tmp_path):
+    make_run("a", config={"seed": 0}, metrics={"fvd/x": 1.0})
+    paths = write_report(tmp_path / "runs", tmp_path / "out", baseline="runs")
+    text = paths.markdown.read_text()
+    assert "Every row has a single seed" in text
+    assert "No test against the baseline “runs” is possible" in text
+    assert not (tmp_path / "out" / "intervals.tex").exists()
+
+
+def test_what_short_names_leave_out_is_cautioned(make_run, tmp_path):
+    for n in range(3):
+        make_run(str(n), config={"seed": 0} | dict.fromkeys("pqrst", n))
+    text = write_report(tmp_path / "runs", tmp_path / "out").markdown.read_text()
+    assert "| p=0 |" in text
+    assert "The methods differ in more than their names say: q, r, s, t." in text

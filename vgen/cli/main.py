@@ -10,6 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from vgen import __version__
 from vgen.cli.errors import telling
+from vgen.cli.quoting import quote_argument
 from vgen.cli.resume import resumed_arguments
 
 COMMANDS = {
@@ -65,7 +66,7 @@ def usage() -> str:
 def run_application(application: Callable[[], None], command: str, arguments: list[str]) -> None:
     """Run a Hydra application on `arguments`; what the user can mend is said in one line."""
     # Hydra's parser stumbles over flags after the first override.
-    sys.argv = [f"vgen {command}", *sorted(arguments, key=_is_override)]
+    sys.argv = [f"vgen {command}", *sorted(map(quote_argument, arguments), key=_is_override)]
     # Hydra would print its own form of every error; with this it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

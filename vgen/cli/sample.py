@@ -1,5 +1,7 @@
 """vgen sample: clips from a trained generator, and a grid of them."""
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import hydra
@@ -13,9 +15,12 @@ from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.clip import regular_times
 from vgen.config import CONF_DIR, ConfigError
 from vgen.media import tile, write_video
+from vgen.training.generated_clips import GeneratedClips
 from vgen.training.sampling import generate_clips
+from vgen.training.swapped_clips import swapped_clips
 
 FORMATS = ("mp4", "gif", "png", "npy")
+GRID = "motion_content"
 
 
 @hydra.main(config_path=str(CONF_DIR), config_name="sample", version_base="1.3")
@@ -31,16 +36,16 @@ def sample(config: DictConfig) -> None:
     for key in ("count", "batch"):
         if not isinstance(config[key], int) or config[key] < 1:
             raise ConfigError(f"{key}={config[key]}: must be a whole number of at least 1")
+    if config.grid not in (None, GRID):
+        raise ConfigError(f"grid={config.grid}: choose {GRID} or null")
+    side = math.isqrt(config.count)
+    if config.grid and side**2 != config.count:
+        raise ConfigError(
+            f"count={config.count}: grid={GRID} has as many rows as columns: {side**2} or {(side + 1) ** 2}"
+        )
     trained = load_trained(config.checkpoint, pick_device(config.device))
-    folder = Path(config.output).absolute() if config.output else _default_folder(trained, config.seed)
-    clips = generate_clips(
-        trained.generator,
-        count=config.count,
-        times=sample_times(trained, config.frames, config.stride),
-        labels=sample_labels(trained, config.count, config.label),
-        seed=config.seed,
-        batch=config.batch,
-    )
+    folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
+    clips = _swapped(trained, config, side) if config.grid else _drawn(trained, config)
     for stale in folder.glob(f"[0-9][0-9][0-9][0-9][0-9][0-9].{config.format}"):
         stale.unlink()
     grid: list[np.ndarray] = []
@@ -49,12 +54,44 @@ def sample(config: DictConfig) -> None:
         for clip in batch.numpy():
             write_video(folder / f"{number:06d}.{config.format}", clip, fps=config.fps)
             number += 1
-        grid = [*grid, *batch.numpy()][:64]
+        grid = [*grid, *batch.numpy()][: config.count if config.grid else 64]
     print(f"{number} clips in {folder}")
     if config.format in ("mp4", "gif"):
         file = folder.parent / f"{folder.name}.{config.format}"
         write_video(file, tile(np.stack(grid)), fps=config.fps)
         print(f"grid of {len(grid)}: {file}")
+    elif config.format == "png" and config.grid:
+        from vgen.report.swaps import write_still  # here, since it brings matplotlib and pandas
+
+        file = folder.parent / f"{folder.name}.png"
+        write_still(file, np.stack(grid).reshape(side, side, *grid[0].shape))
+        print(f"grid of strips: {file}")
+
+
+def _drawn(trained: Trained, config: DictConfig) -> Iterable[Tensor]:
+    return generate_clips(
+        trained.generator,
+        count=config.count,
+        times=sample_times(trained, config.frames, config.stride),
+        labels=sample_labels(trained, config.count, config.label),
+        seed=config.seed,
+        batch=config.batch,
+    )
+
+
+def _swapped(trained: Trained, config: DictConfig, side: int) -> Iterable[Tensor]:
+    """The clips of the motion x content grid, row by row."""
+    clips = GeneratedClips(
+        trained.generator,
+        count=side,
+        times=sample_times(trained, config.frames, config.stride),
+        labels=sample_labels(trained, side, config.label),
+        seed=config.seed,
+    )
+    try:
+        return swapped_clips(clips)
+    except ValueError as error:
+        raise ConfigError(f"grid={GRID}: {error}") from error
 
 
 def sample_times(trained: Trained, frames: int | None, stride: float | None) -> Tensor:
@@ -89,5 +126,6 @@ def sample_labels(trained: Trained, count: int, label: int | None) -> Tensor | N
     return torch.full((count,), label)
 
 
-def _default_folder(trained: Trained, seed: int) -> Path:
-    return (trained.run or trained.file.parent) / f"samples_seed{seed}"
+def _default_folder(trained: Trained, config: DictConfig) -> Path:
+    kind = config.grid or "samples"
+    return (trained.run or trained.file.parent) / f"{kind}_seed{config.seed}"

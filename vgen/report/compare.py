@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vgen.report.naming import Factor, find_factors, name_of
+from vgen.report.naming import Factor, find_factors, name_of, telling_factors
 from vgen.report.runs import Problem, Run, natural_key
 from vgen.report.settings import code, comparable, seeds_of
 
@@ -15,7 +15,8 @@ class Row:
 
     Attributes:
         name: what distinguishes it from the other rows, e.g. "loss=hinge, regularizer.r1.weight=10".
-        factors: the same as pairs of key and label; a row lacks those that mean nothing for its components.
+        factors: pairs of key and label, of which the name gives those that it needs; a row lacks those that mean
+            nothing for its components.
         differences: every config key that differs between rows -> its value here.
     """
 
@@ -23,6 +24,11 @@ class Row:
     runs: tuple[Run, ...]
     differences: dict[str, str]
     factors: tuple[Factor, ...] = ()
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Keys of the factors that the name leaves out."""
+        return [key for key, label in self.factors if f"{key}={label}" not in self.name]
 
     @property
     def kclips(self) -> list[float]:
@@ -48,8 +54,8 @@ def make_rows(runs: Sequence[Run]) -> tuple[list[Row], list[Problem]]:
     factors, differences = find_factors([_method(row.runs[0]) for row in rows])
     fallback = _experiment(rows[0].runs[0]) if rows else ""
     named = [
-        replace(r, name=name_of(f) or fallback, differences=d, factors=tuple(f))
-        for r, f, d in zip(rows, factors, differences, strict=True)
+        replace(r, name=name_of(t) or fallback, differences=d, factors=tuple(f))
+        for r, t, f, d in zip(rows, telling_factors(factors), factors, differences, strict=True)
     ]
     return _distinct(named), problems
 

@@ -77,6 +77,11 @@ def marked_cells(table: pd.DataFrame) -> frozenset[tuple[str, Measure]]:
     return frozenset((line["row"], _measure(line)) for line in lines)
 
 
+def was_tested(table: pd.DataFrame | None) -> bool:
+    """Whether any test was possible."""
+    return table is not None and bool((table["test"] != NO_TEST).any())
+
+
 def difference_sheet(rows: Sequence[Row], baseline: Row, table: pd.DataFrame) -> Sheet:
     """Two columns per measure: the difference with its interval, and p after correction with its test."""
     others = [row for row in rows if row is not baseline]

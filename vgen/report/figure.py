@@ -1,6 +1,7 @@
 """Learning curves: seeds, their mean and its 95 % band, for the page and as PDF files."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ from vgen.report.vector import INK, dress, plain, style, to_svg, write_pdf
 # Okabe and Ito's colour-blind safe set, those first that keep a contrast of 3 on white and on near-black.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 MARKERS = ("", "o", "s", "^", "D", "v", "P", "X")
-DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (9, 3)), (0, (4, 1.5, 1, 1.5, 1, 1.5)))
 CLOCK_LABEL = "kclips (thousand real clips shown to D)"
 BAND_SEEDS = 3  # with two, the interval is 12.7 standard errors wide
+LEGEND_WIDTH = 76  # letters
 _POINTS = 160
 
 
@@ -86,7 +88,9 @@ def draw_curves(
     stands alone and has a legend of the rows. Returns what a reader must know of the axis and the points too.
     """
     with style():
-        size = (4.6, 2.9 + (0.3 + 0.17 * len(rows) if title else 0))
+        names = ["\n".join(textwrap.wrap(row.name, LEGEND_WIDTH)) for row in rows]
+        lines = len(names) + sum(name.count("\n") for name in names)
+        size = (4.6, 2.9 + (0.3 + 0.17 * lines if title else 0))
         figure = Figure(figsize=size, layout="constrained", facecolor="none")
         axes = figure.add_subplot()
         drawn, thinned = [], False
@@ -109,12 +113,14 @@ def draw_curves(
         dress(axes)
         axes.set_xlabel(CLOCK_LABEL, color=INK)
         axes.margins(x=0.02)
+        moments = {float(moment) for seed in drawn for moment in seed.index}
+        if len(moments) == 1:
+            axes.set_xticks(sorted(moments))
         if title:
             axes.set_title(title, fontsize=9, loc="left", parse_math=False)
             handles = [
                 Line2D([], [], color=colour(r), marker=marker(r), markersize=4) for r in range(len(rows))
             ]
-            names = [row.name for row in rows]
             plain(figure.legend(handles, names, loc="outside lower left", frameon=False, fontsize=7))
     return figure, notes
 

@@ -40,7 +40,7 @@ def markdown_table(sheet: Sheet) -> str:
         heads.append(f"{escape_markdown(heading.name)} {heading.arrow}".rstrip() + stamp)
     lines = [heads, [":---", *["---:"] * len(sheet.headings)]]
     for name, cells in zip(sheet.names, sheet.cells, strict=True):
-        lines.append([escape_markdown(name), *(_bold(cell, escape_markdown, "**{}**") for cell in cells)])
+        lines.append([escape_markdown(name), *(_markdown_cell(cell) for cell in cells)])
     if sheet.real:
         lines.append([f"*{REAL}*", *(escape_markdown(cell.text) for cell in sheet.real)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
@@ -88,6 +88,11 @@ def latex_table(sheet: Sheet, notes: Sequence[str] = ()) -> str:
         span = rf"\multicolumn{{{len(heads)}}}{{l}}"
         lines.append(rf"{span}{{\footnotesize $^{{{_mark(i)}}}$ {escape_latex(stamp)}}} \\")
     return "\n".join([*lines, r"\end{tabular}"]) + "\n"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    interval = f"<br>{escape_markdown(cell.interval)}" if cell.interval else ""
+    return _bold(cell, escape_markdown, "**{}**") + interval
 
 
 def _bold(cell: Cell, escape: Callable[[str], str], pattern: str) -> str:

@@ -6,16 +6,52 @@ from typing import Any
 from vgen.report.settings import Flat, choices_of, code, comparable, show
 
 Factor = tuple[str, str]
+LONGEST = 4  # factors in a name, if fewer tell as much
+IMPLIED = {"data_fingerprint"}
 
 
 def name_configs(configs: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, str]]]:
     """For each configuration its name among the others ("" if nothing differs) and all keys that differ."""
     factors, differences = find_factors(configs)
-    return [name_of(own) for own in factors], differences
+    return [name_of(own) for own in telling_factors(factors)], differences
 
 
 def name_of(factors: Sequence[Factor]) -> str:
     return ", ".join(f"{key}={label}" for key, label in factors)
+
+
+def telling_factors(parts: Sequence[Sequence[Factor]]) -> list[list[Factor]]:
+    """Of the factors of each configuration those that a name needs.
+
+    Up to LONGEST all of them are its name, but for those of IMPLIED that the others decide. Of more, as many as tell
+    all configurations apart: again and again the one that parts most, whole components before their keys.
+    """
+    keys = list(dict.fromkeys(key for part in parts for key, _ in part))
+    own = [dict(part) for part in parts]
+
+    def groups(chosen: Sequence[str]) -> int:
+        return len({tuple(part.get(key) for key in chosen) for part in own})
+
+    kept = [key for key in keys if key not in IMPLIED]
+    if groups(kept) < groups(keys):
+        kept = keys
+    if len(kept) > LONGEST:
+        needed, kept = groups(kept), []
+        while groups(kept) < needed:
+            parting = [key for key in keys if groups([*kept, key]) > groups(kept)]
+            kept.append(
+                max(
+                    parting,
+                    key=lambda key: (
+                        all(key in part for part in own),
+                        "." not in key,
+                        groups([*kept, key]),
+                        key == "generator",
+                        -keys.index(key),
+                    ),
+                )
+            )
+    return [[factor for factor in part if factor[0] in kept] for part in parts]
 
 
 def find_factors(configs: Sequence[dict[str, Any]]) -> tuple[list[list[Factor]], list[dict[str, str]]]:

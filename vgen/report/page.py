@@ -17,6 +17,7 @@ from vgen.report.matrix import Matrix
 from vgen.report.runs import Problem, Run
 from vgen.report.study import Study, study_notes, study_sheet
 from vgen.report.study_figure import study_panels
+from vgen.report.swaps import SwapGrid
 from vgen.report.table import REAL, Sheet
 from vgen.report.videos import BUDGET, Wall, common_clock
 
@@ -33,7 +34,10 @@ class Differences:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page says; `notes` explain the table, `cautions` are what its reader must know."""
+    """All that the page says.
+
+    `notes` explain the table, `cautions` are what its reader must know; `latents` says what the methods' samples share.
+    """
 
     title: str
     made: datetime
@@ -46,6 +50,8 @@ class Report:
     matrices: Sequence[Matrix]
     studies: Sequence[Study]
     walls: Sequence[Wall]
+    latents: Sequence[str]
+    swaps: Sequence[SwapGrid]
 
 
 def render_page(report: Report) -> str:
@@ -90,9 +96,11 @@ def render_page(report: Report) -> str:
         ],
         walls=report.walls,
         common=common_clock(report.rows),
+        latents=report.latents,
+        swaps=report.swaps,
         panels=[_panel(panel) for panel in main],
         other_panels=[_panel(panel) for panel in other],
-        has_videos=any(video.data for video in videos),
+        has_videos=any(video.data for video in videos) or any(swap.data for swap in report.swaps),
         videos_left_out=sum(not video.data for video in videos),
         video_count=len(videos),
         budget=f"{BUDGET / 1e6:g} MB",
@@ -108,6 +116,7 @@ def _details(run: Run) -> dict[str, Any]:
     evaluation = {key: run.evaluation[key] for key in ("protocol", "real", "fake") if key in run.evaluation}
     facts = {
         "folder": str(run.path),
+        "W&B": run.url,
         "seed": run.seed,
         "kclips": None if run.kclips is None else f"{run.kclips:g}",
         "command": run.provenance.get("command"),

@@ -1,6 +1,5 @@
 """Is a run the same as another? Setting, data, versions and numbers of two run folders side by side."""
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 import yaml
 
 from vgen.report.curves import read_curves
+from vgen.report.runs import read_json
 from vgen.report.settings import comparable
 
 # What the clock and the machine decide, not the run.
@@ -111,7 +111,7 @@ def _setting(run: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     found |= {f"config {key}": value for key, value in comparable(config).items()}
-    provenance = _json(run / "provenance.json")
+    provenance = read_json(run / "provenance.json")
     for part in ("versions", "hardware"):
         found |= {f"{part} {key}": value for key, value in provenance.get(part, {}).items()}
     found |= {key: provenance.get(key) for key in ("seed", "precision", "processes")}
@@ -137,7 +137,7 @@ def _numbers(run: Path) -> dict[str, pd.Series]:
         for name in curves.columns
         if not str(name).startswith(UNREPEATABLE)
     }
-    for name, entry in _json(run / "metrics.json").get("metrics", {}).items():
+    for name, entry in read_json(run / "metrics.json").get("metrics", {}).items():
         found[f"{name} (metrics.json)"] = pd.Series({"evaluated": float(entry["value"])})
     return found
 
@@ -156,10 +156,6 @@ def _relative(old: float, new: float) -> float:
         return 0.0
     difference = abs(old - new) / max(abs(old), abs(new))
     return math.inf if math.isnan(difference) else difference
-
-
-def _json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _short(value: Any) -> str:

@@ -77,6 +77,12 @@ class Run:
         return str(data.get("fingerprint", "")) if isinstance(data, dict) else ""
 
     @property
+    def url(self) -> str:
+        """Page of the run in W&B, if it was read from there."""
+        origin = self.provenance.get("wandb")
+        return str(origin.get("url", "")) if isinstance(origin, dict) else ""
+
+    @property
     def code(self) -> str:
         """Commit the run was made with, marked "+changes" if the checkout differed from it, or ""."""
         git = self.provenance.get("git")
@@ -151,7 +157,9 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[Problem]]:
 
 def _scores_during_training(run: Run, known: dict[str, bool | None]) -> dict[Measure, Score]:
     # The last finite value must not stand for a run that ended in NaN.
-    return training_scores(run.curves.drop(columns=list(run.diverged)), run.config, run.data, known)
+    curves = run.curves.drop(columns=list(run.diverged))
+    protocols = run.provenance.get("online_protocol", {})
+    return training_scores(curves, run.config, run.data, known, protocols)
 
 
 def _read_run(path: Path, name: str) -> tuple[Run | None, list[Problem]]:
@@ -168,7 +176,7 @@ def _read_run(path: Path, name: str) -> tuple[Run | None, list[Problem]]:
     evaluation: dict[str, Any] = {}
     scores: dict[Measure, Score] = {}
     try:
-        evaluation = _read_json(path / "metrics.json")
+        evaluation = read_json(path / "metrics.json")
         if evaluation:
             scores, unusable = evaluated_scores(evaluation)
             said += unusable
@@ -178,7 +186,7 @@ def _read_run(path: Path, name: str) -> tuple[Run | None, list[Problem]]:
 
     provenance: dict[str, Any] = {}
     try:
-        provenance = _read_json(path / "provenance.json")
+        provenance = read_json(path / "provenance.json")
     except (OSError, ValueError) as error:
         said.append(f"provenance.json cannot be read: {one_line(error)}")
     if provenance.get("failed"):
@@ -201,7 +209,12 @@ def _read_run(path: Path, name: str) -> tuple[Run | None, list[Problem]]:
     return Run(name, path, config, curves, diverged, scores, evaluation, provenance, samples), problems
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file, {} where there is no file.
+
+    Raises:
+        ValueError: it holds something else.
+    """
     if not path.exists():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))

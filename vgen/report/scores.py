@@ -81,7 +81,11 @@ def evaluated_scores(evaluation: dict[str, Any]) -> tuple[dict[Measure, Score], 
 
 
 def training_scores(
-    curves: pd.DataFrame, config: dict[str, Any], real: str, known: dict[str, bool | None]
+    curves: pd.DataFrame,
+    config: dict[str, Any],
+    real: str,
+    known: dict[str, bool | None],
+    protocols: dict[str, str] | None = None,
 ) -> dict[Measure, Score]:
     """The last logged value of each metric column.
 
@@ -90,16 +94,19 @@ def training_scores(
         config: of the run; what decides how metrics are computed during training becomes the protocol id.
         real: fingerprint of the training data.
         known: full name -> higher_is_better of metrics besides those in HIGHER_IS_BETTER.
+        protocols: what W&B's summary says of the protocol: its "id", and the stamp of each metric by its full name.
     """
-    protocol = f"training-{_online_settings(config)}"
+    protocols = protocols or {}
+    protocol = "-".join(
+        ["training", _online_settings(config), *([protocols["id"]] if "id" in protocols else [])]
+    )
     scores = {}
     for column in metric_columns(curves, known):
         values = curves[column].dropna()
         if len(values):
             direction = known.get(column, HIGHER_IS_BETTER.get(column.split("/")[0]))
-            scores[Measure(column, protocol, DURING_TRAINING, real)] = Score(
-                float(values.iloc[-1]), None, direction
-            )
+            stamp = f"{DURING_TRAINING}: {protocols[column]}" if column in protocols else DURING_TRAINING
+            scores[Measure(column, protocol, stamp, real)] = Score(float(values.iloc[-1]), None, direction)
     return scores
 
 

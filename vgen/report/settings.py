@@ -15,6 +15,7 @@ PLUMBING_GROUPS = {
     "protocol",
     "extractor",
     "metric",
+    "weights",
 }
 PLUMBING_KEEP = {"trainer.precision"}
 PLUMBING_LEAVES = {
@@ -25,7 +26,7 @@ PLUMBING_LEAVES = {
 PLUMBING_CALLBACKS = ("vgen.callback.", "pytorch_lightning.callbacks.ModelCheckpoint")
 NAMING_KEYS = {
     "name", "run_name", "experiment", "experiment_name", "task_name", "tags", "notes", "output", "resume", "run_id",
-    "best", "sweep",
+    "best", "sweep", "clip.class_names",
 }  # fmt: skip
 
 Flat = dict[str, Any]

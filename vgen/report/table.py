@@ -1,14 +1,16 @@
 """Rows -> statistics (one line per row and measure) -> the sheet of formatted cells that is printed."""
 
 import math
+import re
 import statistics
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from vgen.report.compare import Row
 from vgen.report.scores import DURING_TRAINING, Measure, Score
+from vgen.report.student import quantile
 
 SPEED = "speed/clips_per_s"
 NOTHING = "\N{EN DASH}"
@@ -27,8 +29,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Cell:
+    """`interval` is the 95 % confidence interval of the mean that `text` gives, "" where there is none."""
+
     text: str
     best: bool = False
+    interval: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,15 @@ def measures_of(rows: Sequence[Row]) -> list[Measure]:
     """Every distinct measure: those of one metric side by side, evaluations before numbers from training."""
     found = dict.fromkeys(measure for row in rows for run in row.runs for measure in run.scores)
     metrics = list(dict.fromkeys(measure.metric for measure in found))
-    return sorted(found, key=lambda m: (metrics.index(m.metric), m.stamp == DURING_TRAINING))
+    return sorted(found, key=lambda m: (metrics.index(m.metric), m.stamp.startswith(DURING_TRAINING)))
 
 
 def score_table(rows: Sequence[Row]) -> pd.DataFrame:
     """One line per row and measure that has a number; this is table.csv.
 
     Columns: row, metric, protocol, stamp, real, higher_is_better, n, mean, std (over seeds, divisor n - 1;
-    empty for one seed), standard_error (of a single seed's estimate), real_value (of the real clips, where the
+    empty for one seed), low and high (95 % interval of the mean by Student's t; empty for one seed),
+    standard_error (of a single seed's estimate), real_value (of the real clips, where the
     metric has one), best, kclips, clips_per_s, seeds, values, runs (the last three joined by ";", in the same order).
     """
     lines = []
@@ -70,6 +76,7 @@ def score_table(rows: Sequence[Row]) -> pd.DataFrame:
                 continue
             values = pd.Series([score.value for _, score in scored], dtype=float)
             single = len(scored) == 1
+            half = math.nan if single else quantile(0.95, len(scored) - 1) * values.sem()
             column.append(
                 {
                     "row": row.name,
@@ -81,6 +88,8 @@ def score_table(rows: Sequence[Row]) -> pd.DataFrame:
                     "n": len(scored),
                     "mean": values.mean(),
                     "std": math.nan if single else values.std(ddof=1),
+                    "low": values.mean() - half,
+                    "high": values.mean() + half,
                     "standard_error": scored[0][1].standard_error if single else None,
                     "real_value": _mean([score.real for _, score in scored]),
                     "best": False,
@@ -94,8 +103,8 @@ def score_table(rows: Sequence[Row]) -> pd.DataFrame:
         _mark_best(column, direction(rows, measure))
         lines += column
     columns = (
-        "row metric protocol stamp real higher_is_better n mean std standard_error real_value best kclips "
-        "clips_per_s seeds values runs"
+        "row metric protocol stamp real higher_is_better n mean std low high standard_error real_value best "
+        "kclips clips_per_s seeds values runs"
     )
     return pd.DataFrame(lines, columns=pd.Index(columns.split()))
 
@@ -154,6 +163,7 @@ def make_sheet(
                 else Cell(
                     _text(line, places, len(row.runs)) + (MARK if (row.name, measure) in marked else ""),
                     bool(line["best"]),
+                    _interval(line, places),
                 )
             )
         real.append(_real_cell(column, places))
@@ -207,6 +217,28 @@ def _text(line: dict, places: int, runs: int) -> str:
     if line["n"] != runs:
         text += f" [n={line['n']}]"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _interval(line: dict, places: int) -> str:
+    if line["n"] < 2:
+        return ""
+    return f"[{_number(line['low'], places)}, {_number(line['high'], places)}]"
+
+
+def interval_sheet(sheet: Sheet) -> Sheet | None:
+    """The same table with intervals in place of spreads; None if no mean has one."""
+    if not any(cell.interval for cells in sheet.cells for cell in cells):
+        return None
+    cells = [
+        [
+            replace(cell, text=re.sub(r" ± [\d.]+", f" {cell.interval}", cell.text), interval="")
+            if cell.interval
+            else cell
+            for cell in line
+        ]
+        for line in sheet.cells
+    ]
+    return replace(sheet, cells=cells)
 
 
 def _real_cell(column: pd.DataFrame, places: int) -> Cell:

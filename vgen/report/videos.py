@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vgen.report.compare import Row
 from vgen.report.runs import Run
@@ -25,7 +26,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Wall:
-    """Samples of all rows that have this seed: sample grids draw their latents from the run's seed."""
+    """Samples of all rows whose latents were drawn from this seed."""
 
     title: str
     videos: list[Video]
@@ -53,7 +54,8 @@ def choose_walls(rows: Sequence[Row], budget: int = BUDGET) -> list[Wall]:
             run = row.runs[place]
             there = [file for file in run.samples if common is not None and _clock(file) == common]
             file = (there or run.samples)[-1]
-            title = f"seed {run.seed}" if run.seed is not None else "no seed"
+            seed = sampling_seed(run)
+            title = f"seed {seed}" if seed is not None else "no seed"
             caption, cost = _caption(file, run), (file.stat().st_size + 2) // 3 * 4
             data = reason = ""
             if cost == 0:
@@ -65,6 +67,14 @@ def choose_walls(rows: Sequence[Row], budget: int = BUDGET) -> list[Wall]:
                 data = base64.b64encode(file.read_bytes()).decode()
             walls.setdefault(title, []).append(Video(r, run, file, caption, data, reason))
     return [Wall(title, sorted(videos, key=lambda v: v.row)) for title, videos in walls.items()]
+
+
+def sampling_seed(run: Run) -> Any:
+    """What the latents of its samples were drawn from: the run's seed, unless the callback has one of its own."""
+    node: Any = run.config
+    for key in ("callback", "samples", "seed"):
+        node = node.get(key) if isinstance(node, dict) else None
+    return run.seed if node is None else node
 
 
 def _caption(file: Path, run: Run) -> str:

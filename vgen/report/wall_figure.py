@@ -1,5 +1,6 @@
 """A sample wall as a still for papers: a line per method, a column per moment of the clips."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,12 @@ def draw_wall(rows: Sequence[Row], wall: Wall) -> Figure | None:
             for axes, place, frame in zip(line, places, frames, strict=False):
                 axes.imshow(frame, interpolation="nearest")
                 axes.text(0, -0.02, f"frame {place}", transform=axes.transAxes, va="top", fontsize=6)
-            line[0].set_title(f"{name}, {caption}", loc="left", fontsize=7, parse_math=False)
+            line[0].set_title(
+                "\n".join(textwrap.wrap(f"{name}, {caption}", 24 * columns)),
+                loc="left",
+                fontsize=7,
+                parse_math=False,
+            )
     return figure
 
 

@@ -1,6 +1,5 @@
 """The report: run folders in, report.html, tables in three formats and figures out."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +12,18 @@ from vgen.report.difference import (
     difference_table,
     find_baseline,
     marked_cells,
+    was_tested,
 )
 from vgen.report.figure import write_curves
 from vgen.report.markup import escape_latex, latex_table, markdown_document, markdown_section
 from vgen.report.matrix import Matrix, make_matrices
+from vgen.report.notes import row_cautions, table_notes
 from vgen.report.page import Differences, Report, render_page
-from vgen.report.runs import Run, read_runs
-from vgen.report.scores import DURING_TRAINING
+from vgen.report.runs import Problem, Run, read_runs
 from vgen.report.study import Study, read_studies, study_notes, study_sheet
 from vgen.report.study_figure import study_figures
-from vgen.report.table import MARK, Sheet, make_sheet, score_table
+from vgen.report.swaps import ReadCodes, latent_notes, read_swaps, write_swaps
+from vgen.report.table import interval_sheet, make_sheet, score_table
 from vgen.report.vector import write_pdf
 from vgen.report.videos import Wall, choose_walls
 from vgen.report.wall_figure import draw_wall
@@ -43,7 +44,12 @@ class ReportPaths:
 
 
 def write_report(
-    runs: Path | list[Path], output: Path, *, title: str | None = None, baseline: str | None = None
+    runs: Path | list[Path],
+    output: Path,
+    *,
+    title: str | None = None,
+    baseline: str | None = None,
+    codes: ReadCodes | None = None,
 ) -> ReportPaths:
     """Compare all runs in and below `runs`; write report.html, table.md, table.csv, table.tex to `output`.
 
@@ -51,9 +57,11 @@ def write_report(
     were measured under different protocols, on different data or during training never share a column.
     Damaged and unfinished runs are named with the reason.
 
-    With a `baseline` (name of a row, or as much of it as only one row has) every other row is tested against it:
-    differences.csv and differences.tex. Rows that differ in two or three crossed factors give matrices.tex. Searches
-    in the folders are shown with their best trials. Figures go to figures/*.pdf.
+    intervals.tex is the table with confidence intervals in place of spreads. With a `baseline` (name of a row, or as
+    much of it as only one row has) every other row is tested against it: differences.csv and differences.tex. Rows
+    that differ in two or three crossed factors give matrices.tex. Searches in the folders are shown with their best
+    trials. Figures go to figures/*.pdf. With `codes`, which reads checkpoints, each method gets its motion x content
+    grid, and the page says whether all draw the same latents.
 
     Raises:
         FileNotFoundError: a folder does not exist, or none holds a run.
@@ -61,11 +69,33 @@ def write_report(
     """
     folders = [Path(folder) for folder in (runs if isinstance(runs, list) else [runs])]
     found, problems = read_runs(folders)
-    rows, duplicates = make_rows(found)
     studies, unreadable = read_studies(folders)
-    problems = sorted([*problems, *duplicates, *unreadable], key=lambda problem: not problem.left_out)
-    scores = score_table(rows)
     title = title or ", ".join(folder.resolve().name for folder in folders)
+    return write_run_report(
+        found,
+        [*problems, *unreadable],
+        output,
+        title=title,
+        baseline=baseline,
+        studies=studies,
+        codes=codes,
+    )
+
+
+def write_run_report(
+    runs: Sequence[Run],
+    problems: Sequence[Problem],
+    output: Path,
+    *,
+    title: str,
+    baseline: str | None = None,
+    studies: Sequence[Study] = (),
+    codes: ReadCodes | None = None,
+) -> ReportPaths:
+    """What `write_report` does, of runs that were read already; `problems` are told beside those found here."""
+    rows, duplicates = make_rows(runs)
+    problems = sorted([*problems, *duplicates], key=lambda problem: not problem.left_out)
+    scores = score_table(rows)
 
     chosen = None if baseline is None else find_baseline(rows, baseline)
     tested = None if chosen is None else difference_table(rows, chosen)
@@ -73,17 +103,34 @@ def write_report(
     differences = None
     if chosen is not None and tested is not None:
         differences = Differences(difference_sheet(rows, chosen, tested), difference_notes(chosen, tested))
+    intervals = interval_sheet(sheet)
     matrices = make_matrices(rows, sheet)
-    notes, cautions = table_notes(sheet, chosen), row_cautions(rows)
+    notes, cautions = table_notes(sheet, chosen, was_tested(tested)), row_cautions(rows)
     said = [f"{p.run}: {p.reason}{' (left out)' if p.left_out else ''}" for p in problems]
     walls = choose_walls(rows)
 
-    output.mkdir(parents=True, exist_ok=True)
+    figures = output / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    swaps = [] if codes is None else read_swaps(rows, codes)
+    latents = latent_notes(rows, swaps)
+    swaps, drawn = write_swaps(rows, swaps, figures)
     html, markdown, csv, latex = (
         output / name for name in ("report.html", "table.md", "table.csv", "table.tex")
     )
     report = Report(
-        title, datetime.now(), rows, sheet, notes, cautions, problems, differences, matrices, studies, walls
+        title=title,
+        made=datetime.now(),
+        rows=rows,
+        sheet=sheet,
+        notes=notes,
+        cautions=cautions,
+        problems=problems,
+        differences=differences,
+        matrices=matrices,
+        studies=studies,
+        walls=walls,
+        latents=latents,
+        swaps=swaps,
     )
     html.write_text(render_page(report), encoding="utf-8")
     text = markdown_document(title, sheet, [*notes, *cautions, *said])
@@ -104,6 +151,7 @@ def write_report(
             "differences.tex",
             None if differences is None else latex_table(differences.sheet, differences.notes),
         ),
+        ("intervals.tex", None if intervals is None else latex_table(intervals, [*notes, *cautions, *said])),
         ("matrices.tex", _latex_matrices(matrices, notes) if matrices else None),
     ):
         if content is not None:
@@ -111,65 +159,8 @@ def write_report(
             more.append(output / name)
         else:
             (output / name).unlink(missing_ok=True)  # of an earlier report on other runs
-    more += _write_figures(rows, walls, studies, output / "figures")
+    more += [*_write_figures(rows, walls, studies, figures), *drawn]
     return ReportPaths(html, markdown, csv, latex, tuple(more))
-
-
-def table_notes(sheet: Sheet, baseline: Row | None = None) -> list[str]:
-    """How to read the table, as far as it shows the thing."""
-    texts = [cell.text for cells in sheet.cells for cell in cells]
-    notes = []
-    if any("±" in text for text in texts):
-        notes.append("± is the sample standard deviation over seeds (divisor n \N{MINUS SIGN} 1).")
-    if any("(se " in text for text in texts):
-        notes.append(
-            "(se …) is the standard error of the estimate from a single run; it is no spread over seeds."
-        )
-    if any("[n=" in text for text in texts):
-        notes.append("[n=…] marks a mean over fewer seeds than the row has.")
-    if any(cell.best for cells in sheet.cells for cell in cells):
-        notes.append("Bold is the best of its column; columns with different stamps cannot be compared.")
-    if baseline is not None:
-        notes.append(
-            f"{MARK} differs from the baseline “{baseline.name}”: p < 0.05 in a paired test over common seeds, "
-            "corrected over the rows by Holm's method."
-            if any(MARK in text for text in texts)
-            else f"No row differs significantly (p < 0.05, paired over common seeds, Holm) from the baseline "
-            f"“{baseline.name}”."
-        )
-    if sheet.real:
-        notes.append("The row “real data” has the same statistic of the real clips of the evaluation.")
-    if any(heading.stamp.startswith(DURING_TRAINING) for heading in sheet.headings):
-        notes.append(
-            "“during training” are the last values of metrics.csv and no evaluation: "
-            "run `vgen evaluate checkpoint=RUN` for numbers under a protocol."
-        )
-    return notes
-
-
-def row_cautions(rows: Sequence[Row]) -> list[str]:
-    """What makes the comparison less than fair, and what the evaluations warned of."""
-    runs = [run for row in rows for run in row.runs]
-    cautions = []
-    if len({f"{run.kclips:.4g}" for run in runs if run.kclips is not None}) > 1:
-        cautions.append("The runs were trained for different lengths, see the column kclips.")
-    for what, versions in (("code", [r.code for r in runs]), ("training data", [r.data for r in runs])):
-        counts = Counter(version for version in versions if version)
-        if len(counts) > 1:
-            listed = ", ".join(
-                f"{version[:24]} ({_count(count, 'run')})" for version, count in counts.most_common(5)
-            )
-            cautions.append(f"The runs used different {what}: {listed}{' …' if len(counts) > 5 else ''}.")
-    warned: dict[str, list[Run]] = {}
-    for run in runs:
-        for warning in run.warnings:
-            warned.setdefault(warning, []).append(run)
-    cautions += [f"{warning} ({_count(len(those), 'run')})" for warning, those in warned.items()]
-    return cautions
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _latex_matrices(matrices: Sequence[Matrix], notes: Sequence[str]) -> str:
@@ -177,14 +168,13 @@ def _latex_matrices(matrices: Sequence[Matrix], notes: Sequence[str]) -> str:
     lines = [f"% {' '.join(note.split())}" for note in notes]
     for matrix in matrices:
         title = rf"{escape_latex(matrix.title)} {{\footnotesize {escape_latex(matrix.stamp)}}}"
-        lines += ["", rf"\noindent {title}\\[2pt]", latex_table(matrix.sheet) + r"\par\medskip"]
+        lines += ["", rf"\noindent {title}\\*[2pt]", latex_table(matrix.sheet) + r"\par\medskip"]
     return "\n".join(lines) + "\n"
 
 
 def _write_figures(
     rows: Sequence[Row], walls: Sequence[Wall], studies: Sequence[Study], folder: Path
 ) -> list[Path]:
-    folder.mkdir(exist_ok=True)
     paths = write_curves(rows, folder)
     drawn = {}
     for i, study in enumerate(studies):

@@ -1,0 +1,44 @@
+"""A trained generator's codes for the report: motion x content, and which latents a seed gives it."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+
+from vgen.cli.load import load_trained
+from vgen.cli.sample import sample_labels, sample_times
+from vgen.report.swaps import Codes
+from vgen.training.generated_clips import GeneratedClips
+from vgen.training.swapped_clips import swapped_clips
+
+_LOOKED_AT = range(4)  # clips
+
+
+def read_codes(run: Path, *, count: int, seed: int, device: torch.device) -> Codes:
+    """A grid of count x count clips of `run`, as long and as dense as its sample grids.
+
+    Raises:
+        FileNotFoundError, CheckpointError: it has no checkpoint that can be read.
+    """
+    trained = load_trained(str(run), device)
+    samples = OmegaConf.select(trained.config, "callback.samples")
+    times = (
+        sample_times(trained, samples.frames, samples.stride)
+        if samples
+        else sample_times(trained, None, None)
+    )
+    labels = sample_labels(trained, count, None)
+    clips = GeneratedClips(trained.generator, count=count, times=times, labels=labels, seed=seed)
+    fixed = GeneratedClips(trained.generator, count=len(_LOOKED_AT), times=times).latents(
+        _LOOKED_AT, "sample"
+    )
+    latents = {
+        name: f"{tuple(part.shape[1:])} {hashlib.sha256(part.numpy().tobytes()).hexdigest()[:16]}"
+        for name, part in fixed.items()
+    }
+    checkpoint = f"{trained.file.name}, {trained.kclips:g} kclips"
+    try:
+        return Codes(latents, swapped_clips(clips).numpy(), "", checkpoint)
+    except ValueError as error:
+        return Codes(latents, None, str(error), checkpoint)

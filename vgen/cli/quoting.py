@@ -1,0 +1,42 @@
+"""Arguments whose value Hydra's grammar would take apart, though it means one text."""
+
+import re
+from pathlib import Path
+
+
+def quoted(key: str, value: str) -> str:
+    """`key=value` for Hydra, with `value` as it is."""
+    return f"{key}={_as_text(value)}"
+
+
+def quote_argument(argument: str) -> str:
+    """`argument` with quotes where Hydra needs some: paths with commas or equals signs, and words within a list."""
+    key, _, value = argument.partition("=")
+    if argument.startswith("-") or not re.search("[,=]", value) or value[0] in "\"'{":
+        return argument
+    if value[0] == "[":
+        return f"{key}={_quote_words(value)}"
+    return quoted(key, value) if _exists(value) else argument
+
+
+def _exists(path: str) -> bool:
+    """Whether there is such a file: the folders of a multirun's jobs (`loss=hinge,seed=1`) are meant as they are."""
+    try:
+        return Path(path).exists()
+    except OSError:  # too long to be a path
+        return False
+
+
+def _quote_words(value: str) -> str:
+    """`[trainer=gpu,workers=4]` with each `key=value` in it as one text."""
+    if not value.endswith("]") or "=" not in value or re.search("[\"']", value):
+        return value
+    # commas within brackets belong to a word
+    words = re.findall(r"(?:\[[^\]]*\]|[^,\[\]])+", value[1:-1])
+    return f"[{','.join(_as_text(word.strip()) if '=' in word else word for word in words)}]"
+
+
+def _as_text(value: str) -> str:
+    # there backslashes are themselves, but for those before a quote
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
+    return f"'{escaped}'"
