@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "metrics of a model, or of two folders of videos",
     "audit": "what metrics notice of damaged clips; selftest=true: golden values",
     "report": "tables, curves and samples of runs as one page",
+    "paper": "all runs, evaluations and tables of a paper from one manifest",
     "reproduce": "make a run again from its folder, and compare",
 }
 

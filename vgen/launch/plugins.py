@@ -11,6 +11,7 @@ from types import ModuleType
 
 from hydra.core.plugins import Plugins
 
+from vgen.launch.listed import Listed
 from vgen.launch.product import Product
 from vgen.launch.search import Search
 
@@ -18,10 +19,10 @@ NAMESPACE = "hydra_plugins"
 
 
 def register() -> None:
-    """Let `_target_: hydra_plugins.vgen.Product` and `.Search` name the sweepers of this package."""
+    """Let `_target_: hydra_plugins.vgen.Product`, `.Search` and `.Listed` name the sweepers of this package."""
     plugins = Plugins.instance()
     module = ModuleType(f"{NAMESPACE}.vgen")
-    for sweeper in (Product, Search):
+    for sweeper in (Product, Search, Listed):
         setattr(module, sweeper.__name__, sweeper)
         # Not plugins.register(), which knows classes by the module that defines them.
         plugins.class_name_to_class[f"{module.__name__}.{sweeper.__name__}"] = sweeper
