@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from vgen.launch.manifest import read_manifest
-from vgen.launch.plan import CannotPlan, Planned, added_settings, plan_evaluations, plan_runs
+from vgen.launch.plan import CannotPlan, Planned, plan_evaluations, plan_runs
+from vgen.launch.run_folders import added_settings
 
 SMALL = "debug=fast, width=4, clip.size=16"
 
