@@ -63,3 +63,46 @@ def draw_rows(batch: int, draw: Callable[[int, torch.Generator], Tensor]) -> Ten
     """
     stream = _current.get()
     return draw(batch, torch.default_generator) if stream is None else stream.rows(batch, draw)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Where the sources of random numbers stand: the stream in use and torch's default generators."""
+
+    stream: BatchStream | None
+    position: Tensor | None
+    cpu: Tensor
+    cuda: Tensor | None
+
+    def restore(self) -> None:
+        """Let the sources go on from here once more."""
+        if self.stream is not None and self.position is not None:
+            self.stream.rng.set_state(self.position)
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda)
+
+
+def mark(stream: BatchStream | None = None) -> Draws:
+    """Where the sources stand now; `stream` is the one in use unless given. Does not synchronise."""
+    stream = _current.get() if stream is None else stream
+    position = None if stream is None else stream.rng.get_state()
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
+    return Draws(stream, position, torch.get_rng_state(), cuda)
+
+
+@contextmanager
+def repeat(draws: Draws | None) -> Iterator[None]:
+    """Inside the block, draw what was drawn from `draws` on; afterwards as if the block had drawn nothing.
+
+    With None the block draws anew.
+    """
+    if draws is None:
+        yield
+        return
+    now = mark(draws.stream)
+    draws.restore()
+    try:
+        yield
+    finally:
+        now.restore()

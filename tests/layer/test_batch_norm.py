@@ -130,3 +130,13 @@ def test_statistics_that_cannot_be_shared_are_named() -> None:
     network = nn.ModuleDict({"norm": nn.BatchNorm2d(3, momentum=None)})
     with pytest.raises(ValueError, match=r"^norm: .*sync_batchnorm=false"):
         share_statistics(network, True)
+
+
+def test_without_gain_or_shift():
+    x = torch.randn(6, 3, 5)
+    plain = BatchNorm(3, gain=False, shift=False)
+    torch.testing.assert_close(plain(x), nn.BatchNorm1d(3, affine=False)(x))
+    assert [list(dict(BatchNorm(3, **{part: False}).named_parameters())) for part in ("gain", "shift")] == [
+        ["bias"],
+        ["weight"],
+    ]

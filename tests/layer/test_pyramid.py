@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vgen.layer.pyramid import check_video, doublings, widths
+from vgen.layer.pyramid import check_video, doublings, temporal_kernels, widths
 
 
 def test_doublings():
@@ -16,6 +16,13 @@ def test_other_sizes_are_refused(size: int):
 
 def test_widths_double_up_to_the_limit():
     assert widths(5, 64, 512) == [64, 128, 256, 512, 512]
+
+
+@pytest.mark.parametrize("frames", range(1, 20))
+def test_kernels_in_time_span_the_clip_as_far_as_four_frames_each_go(frames: int):
+    kernels = temporal_kernels(frames, 5)
+    assert 1 + sum(kernel - 1 for kernel in kernels) == min(frames, 16)
+    assert max(kernels) - min(kernels) <= 1
 
 
 def test_video_of_another_shape_is_refused():

@@ -29,7 +29,7 @@ def made(network: nn.Module, x: Tensor) -> Tensor:
 
 
 def drawn(network: nn.Module, x: Tensor) -> Tensor:
-    return network(x).flatten(1).square().sum(1)
+    return network(x[:, :3], x[:, 3:]).flatten(1).square().sum(1)
 
 
 NETWORKS: dict[
@@ -51,7 +51,7 @@ NETWORKS: dict[
         (BATCH, 5),
     ),
     "generator/synthesis/dcgan": (
-        lambda on: DCGAN(code_dim=5, checkpointing=on, **WIDTHS),
+        lambda on: DCGAN(content_dim=3, motion_dim=2, checkpointing=on, **WIDTHS),
         drawn,
         (BATCH, 5),
     ),

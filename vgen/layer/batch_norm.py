@@ -6,25 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from vgen.layer.processes import AllReduce, process_count
 from vgen.layer.recompute import recomputing
-
-
-class _AllReduce(torch.autograd.Function):
-    """Sum over processes. Its derivative is the same sum, so it can be differentiated any number of times."""
-
-    @staticmethod
-    def forward(ctx, mine: Tensor) -> Tensor:
-        total = mine.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx, *grads: Tensor) -> Tensor:
-        return _AllReduce.apply(grads[0])  # pyright: ignore[reportReturnType]
-
-
-def _processes() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 class BatchNorm(_BatchNorm):
@@ -37,6 +20,11 @@ class BatchNorm(_BatchNorm):
     exchanged. `share_statistics` lets each process normalise by itself instead.
 
     Parameters and buffers are named as in `torch.nn.BatchNorm2d`, and state dicts are interchangeable.
+
+    Args:
+        channels: C.
+        eps, momentum: as in torch.
+        gain, shift: whether it learns a scale (`weight`) and an offset (`bias`) per channel.
     """
 
     running_mean: Tensor
@@ -44,9 +32,21 @@ class BatchNorm(_BatchNorm):
     num_batches_tracked: Tensor
     momentum: float
 
-    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True):
-        super().__init__(channels, eps=eps, momentum=momentum, affine=affine)
+    def __init__(
+        self,
+        channels: int,
+        *,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        gain: bool = True,
+        shift: bool = True,
+    ):
+        super().__init__(channels, eps=eps, momentum=momentum)
         self.shared = True
+        if not gain:
+            self.register_parameter("weight", None)
+        if not shift:
+            self.register_parameter("bias", None)
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Any rank will do."""
@@ -55,7 +55,7 @@ class BatchNorm(_BatchNorm):
         learning = self.training and not recomputing()
         if learning:
             self.num_batches_tracked.add_(1)
-        if self.training and self.shared and _processes() > 1:
+        if self.training and self.shared and process_count() > 1:
             return self._normalise_globally(input, learning)
         stats = self.running_mean, self.running_var
         if recomputing():  # what is kept for the backward pass has to be of the same number and kind
@@ -73,11 +73,12 @@ class BatchNorm(_BatchNorm):
                 self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         per_channel = (-1, *(1 for _ in over[1:]))
         scale = torch.rsqrt(var + self.eps)
-        centred = wide - mean.view(per_channel)
-        if not self.affine:
-            return (centred * scale.view(per_channel)).to(input.dtype)
-        scale = self.weight * scale
-        return (centred * scale.view(per_channel) + self.bias.view(per_channel)).to(input.dtype)
+        if self.weight is not None:
+            scale = self.weight * scale
+        normal = (wide - mean.view(per_channel)) * scale.view(per_channel)
+        if self.bias is not None:
+            normal = normal + self.bias.view(per_channel)
+        return normal.to(input.dtype)
 
 
 def share_statistics(module: nn.Module, shared: bool) -> None:
@@ -103,7 +104,9 @@ def _converted(layer: nn.Module, name: str) -> BatchNorm:
             f"{name}: only a batch norm with running statistics and a momentum can share its statistics; "
             "set trainer.sync_batchnorm=false"
         )
-    new = BatchNorm(layer.num_features, eps=layer.eps, momentum=layer.momentum, affine=layer.affine)
+    new = BatchNorm(
+        layer.num_features, eps=layer.eps, momentum=layer.momentum, gain=layer.affine, shift=layer.affine
+    )
     new.weight, new.bias = layer.weight, layer.bias
     for buffer, value in layer.named_buffers():
         setattr(new, buffer, value)
@@ -120,7 +123,7 @@ def _global_moments(input: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tenso
     # would lose a small variance beside a large mean.
     rank, nothing = dist.get_rank(), torch.zeros_like(mine)
     rows = torch.stack([mine if process == rank else nothing for process in range(dist.get_world_size())])
-    gathered: Tensor = _AllReduce.apply(rows)  # pyright: ignore[reportAssignmentType]
+    gathered: Tensor = AllReduce.apply(rows)  # pyright: ignore[reportAssignmentType]
     means, variances, counts = gathered.split([channels, channels, 1], dim=1)
     total = counts.sum()
     share = counts / total

@@ -20,6 +20,15 @@ def widths(count: int, base: int, most: int) -> list[int]:
     return [min(base * 2**layer, most) for layer in range(count)]
 
 
+def temporal_kernels(frames: int, layers: int) -> list[int]:
+    """Frames that each of `layers` unpadded convolutions sees: 4 where a clip of `frames` allows.
+
+    For fewer frames smaller ones, as even as they can be, that together span them all.
+    """
+    span = min(frames - 1, 3 * layers)
+    return [1 + span // layers + (layer < span % layers) for layer in range(layers)]
+
+
 def check_video(
     video: Tensor, *, channels: int, size: int, least_frames: int, most_frames: int | None = None
 ) -> None:

@@ -31,8 +31,8 @@ def _contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[No
     return nullcontext(), _RunningAgain()
 
 
-def run_stages(layers: nn.Sequential, x: Tensor, *, checkpointing: bool) -> Tensor:
-    """`layers(x)`; with `checkpointing` only the input of each stage is kept for the backward pass.
+def run_stages(layers: nn.Module, x: Tensor, *, checkpointing: bool) -> Tensor:
+    """`layers(x)`, of an nn.Sequential; with `checkpointing` the backward pass is left the input of each stage only.
 
     A stage is two convolutions and what follows each. Numbers are the same bit for bit, gradients of
     gradients included: noise from torch's generators is drawn again as it was, and batch norms
@@ -47,10 +47,13 @@ def run_stages(layers: nn.Sequential, x: Tensor, *, checkpointing: bool) -> Tens
     return x
 
 
-def _stages(layers: nn.Sequential) -> list[nn.Sequential]:
+def _stages(layers: nn.Module) -> list[nn.Sequential]:
     """Two convolutions each; what is left over is where maps are small, since the largest map should not be kept."""
-    starts = [index for index, layer in enumerate(layers) if isinstance(layer, _ConvNd)]
-    grows = isinstance(layers[starts[-1]], _ConvTransposeNd)
+    each = list(layers.children())
+    starts = [index for index, layer in enumerate(each) if isinstance(layer, _ConvNd)]
+    if not starts:
+        return [nn.Sequential(*each)]
+    grows = isinstance(each[starts[-1]], _ConvTransposeNd)
     begins = starts[len(starts) % 2 :: 2] if grows else starts[::2]
-    edges = [0, *(index for index in begins if index > starts[0]), len(layers)]
-    return [nn.Sequential(*list(layers)[start:end]) for start, end in pairwise(edges)]
+    edges = [0, *(index for index in begins if index > starts[0]), len(each)]
+    return [nn.Sequential(*each[start:end]) for start, end in pairwise(edges)]

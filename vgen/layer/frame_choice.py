@@ -1,0 +1,19 @@
+"""Which frames of each clip a judge sees, drawn from the stream in use."""
+
+import torch
+from torch import Tensor
+
+from vgen.rng import draw_rows
+
+
+def random_frames(batch: int, frames: int, count: int) -> Tensor:
+    """Index (B, count) of `count` different frames of each clip of `frames`, in random order, all alike likely."""
+    chance = draw_rows(batch, lambda rows, rng: torch.rand(rows, frames, generator=rng))
+    return chance.argsort(1)[:, :count]
+
+
+def random_stretch(batch: int, frames: int, count: int, *, step: int = 1) -> Tensor:
+    """Index (B, count) of frames `step` apart from a random first one, all possible first ones alike likely."""
+    firsts = frames - (count - 1) * step
+    drawn = draw_rows(batch, lambda rows, rng: torch.randint(firsts, (rows, 1), generator=rng))
+    return drawn + step * torch.arange(count)
