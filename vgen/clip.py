@@ -12,6 +12,8 @@ from typing import Literal, Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from vgen.rng import Draws
+
 Latent = dict[str, Tensor]
 Player = Literal["generator", "discriminator"]
 
@@ -81,11 +83,16 @@ class Judgement:
         logits: head name -> logits, (B,) or (B, ...) for patches; large means real.
         class_logits: (B, K) where the network also classifies, else None.
         features: name -> intermediate features, for terms that compare them.
+        weights: head name -> factor of its adversarial loss; 1 where not named.
+        draws: set by the trainer: where random numbers stood before it. Inside `vgen.rng.repeat(draws)` another clip
+            is judged with the same augmentation, noise and choice of frames.
     """
 
     logits: Mapping[str, Tensor]
     class_logits: Tensor | None = None
     features: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    draws: Draws | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +182,15 @@ class Regularizer(Protocol):
     `differentiates` names the clips ("real", "fake") whose pixels the term differentiates through the shared
     judgement; these get requires_grad and the discriminator's forward pass runs in float32 on that step. A term that
     differentiates a gradient, but not of the shared judgement, says so by an attribute `second_order = True`.
+
+    A rule about the weights of its player is a regulariser too. It returns None where others return their term, and
+    has one or both of two optional methods:
+
+    - `prepare(network)` is called once, before there are optimizers, averages and checkpoints, and may reparametrise
+      the network; the generator is prepared in the same way when a trained one is loaded.
+    - `after_update(network)` is called after each optimizer step of the player at which the term is due.
+
+    A term with state of its own (moving averages) is an `nn.Module`; its buffers are in every checkpoint.
     """
 
     player: Player
@@ -182,14 +198,16 @@ class Regularizer(Protocol):
     interval: int
     differentiates: frozenset[str]
 
-    def __call__(self, step: Step) -> Tensor: ...
+    def __call__(self, step: Step) -> Tensor | None: ...
 
 
 @runtime_checkable
 class Augment(Protocol):
     """Differentiable augmentation, the same for all frames of a clip.
 
-    An adaptive one may define `adapt(real_logits)`, called after each discriminator step; its state is buffers.
+    An adaptive one may define `adapt(real_logits, clips)`, called after each discriminator step with the logits of
+    this process, a list of (B, ...), and the number of real clips over all processes. It returns scalars to log, at
+    least one; its state is buffers.
     """
 
     def __call__(self, clip: Clip) -> Clip: ...

@@ -175,6 +175,7 @@ def _job_type(run: str) -> str:
 # Registered on import, so that every process that can compose a config can resolve it.
 for _name, _function in {
     "steps": steps_of,
+    "divided": lambda number, by: number // by,
     "wandb_offline": _wandb_offline,
     "basename": lambda path: Path(path).name,
     "parent_name": lambda path: Path(path).resolve().parent.name,

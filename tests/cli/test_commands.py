@@ -310,18 +310,18 @@ def test_a_loss_from_outside_trains_without_a_fork(tmp_path: Path, monkeypatch: 
     """The example of the README, as it stands there."""
     blocks = (Path(__file__).parents[2] / "README.md").read_text().split("```")
     code = next(b.removeprefix("python\n") for b in blocks if "my_lab/my_loss.py" in b)
-    option = next(b.removeprefix("yaml\n") for b in blocks if "my_conf/loss/lsgan.yaml" in b)
+    option = next(b.removeprefix("yaml\n") for b in blocks if "my_conf/loss/least_squares.yaml" in b)
     (tmp_path / "my_lab").mkdir()
     (tmp_path / "my_lab" / "my_loss.py").write_text(code)
     (tmp_path / "my_conf" / "loss").mkdir(parents=True)
-    (tmp_path / "my_conf" / "loss" / "lsgan.yaml").write_text(option)
+    (tmp_path / "my_conf" / "loss" / "least_squares.yaml").write_text(option)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     vgen(
         "train",
         "--config-dir",
         "my_conf",
-        "loss=lsgan",
+        "loss=least_squares",
         *TINY,
         "callback=[export]",
         f"output={tmp_path / 'run'}",
@@ -334,7 +334,7 @@ def test_a_loss_from_outside_trains_without_a_fork(tmp_path: Path, monkeypatch: 
     [
         ("train generator.widht=3", "generator.widht: no such key; generator has motion, synthesis"),
         ("train los=hinge", "los: no such key"),
-        ("train loss=hnge", "loss=hnge: no such option; loss has hinge, nonsaturating, wgan. Did you mean 'hinge'?"),
+        ("train loss=hnge", "relativistic_average, wgan. Did you mean 'hinge'?"),
         ("train callback=[progres]", "callback=progres: no such option"),
         ("train clip.size=50", "clip.size=50 cannot be made"),
         ("train seed=abc", "seed=abc: input should be a valid integer"),

@@ -36,3 +36,16 @@ def test_what_is_missing_is_named(make_step):
         Classification(player="generator")(make_step(judge))
     with pytest.raises(ValueError, match="'critic'"):
         Classification(player="critic")  # type: ignore[arg-type]
+
+
+def test_the_discriminator_may_learn_from_generated_clips(make_step):
+    step = make_step(judge, label=torch.tensor([0, 1, 2]))
+    on_fake = Classification(player="discriminator", clips="fake")
+    torch.testing.assert_close(on_fake(step), Classification(player="generator")(step))
+
+
+def test_clips_that_teach_nothing_are_refused():
+    with pytest.raises(ValueError, match="teaches it nothing"):
+        Classification(player="generator", clips="real")
+    with pytest.raises(ValueError, match="real or fake"):
+        Classification(player="discriminator", clips="both")

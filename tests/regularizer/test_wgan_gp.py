@@ -83,3 +83,11 @@ def test_clips_of_different_length_are_refused(make_step):
     short = replace(step.fake, video=step.fake.video[:, :, :2], times=step.fake.times[:, :2])
     with pytest.raises(ValueError, match="wgan_gp mixes"):
         WGANGP()(replace(step, fake=short))
+
+
+@pytest.mark.parametrize(("length", "expected"), [(3.0, 4.0), (0.5, 0.0)])
+def test_one_sided_allows_small_gradients(make_step, length, expected):
+    w = torch.randn(96, dtype=torch.float64)
+    w = w / w.norm() * length
+    value = WGANGP(one_sided=True)(make_step(lambda clip: Judgement({"video": clip.video.flatten(1) @ w})))
+    torch.testing.assert_close(value, torch.tensor(expected, dtype=torch.float64))

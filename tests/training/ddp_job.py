@@ -19,7 +19,16 @@ from vgen.generator.motion.gru import GRUMotion
 from vgen.generator.synthesis.dcgan import DCGAN
 from vgen.launch.processes import other_ranks
 from vgen.loss.hinge import Hinge
+from vgen.loss.relativistic_average import RelativisticAverage
+from vgen.regularizer.approximate_r1 import ApproximateR1
+from vgen.regularizer.consistency import Consistency
+from vgen.regularizer.dragan import DRAGAN
+from vgen.regularizer.feature_matching import FeatureMatching
+from vgen.regularizer.latent_consistency import LatentConsistency
+from vgen.regularizer.lecam import LeCam
+from vgen.regularizer.path_length import PathLength
 from vgen.regularizer.r1 import R1
+from vgen.regularizer.spectral_norm import SpectralNorm
 from vgen.regularizer.wgan_gp import WGANGP
 from vgen.training.players_ddp import PlayersDDP
 from vgen.training.players_fsdp import PlayersFSDP
@@ -33,22 +42,40 @@ STRATEGIES: dict[str, tuple[int, Callable[[], Any]]] = {
 }
 
 
-def main(output: Path, name: str, steps: int, checkpoint: str | None = None) -> None:
+def terms(which: str) -> tuple[Any, dict[str, Any]]:
+    """The loss, and the regularisers: "penalties" differentiate twice, "every" adds those that remember or draw."""
+    penalties = {"r1": R1(weight=1.0, interval=2), "gp": WGANGP(weight=1.0, interval=2)}
+    if which == "penalties":
+        return Hinge(), penalties
+    return RelativisticAverage(form="least_squares"), {
+        **penalties,
+        "dragan": DRAGAN(weight=0.1, interval=2),
+        "approximate_r1": ApproximateR1(weight=1.0, interval=3),
+        "consistency": Consistency(weight=0.1),
+        "latent_consistency": LatentConsistency(player="discriminator", weight=0.1, interval=2),
+        "lecam": LeCam(weight=0.1),
+        "feature_matching": FeatureMatching(weight=0.1),
+        "path_length": PathLength(weight=0.1, interval=2),
+        "spectral_norm": SpectralNorm(player="generator"),
+    }
+
+
+def main(output: Path, name: str, which: str, steps: int, checkpoint: str | None = None) -> None:
     processes, strategy = STRATEGIES[name]
+    loss, regularizers = terms(which)
+    saving = processes > 1 and which == "penalties"  # with spectral norm it is refused
     torch.manual_seed(0)
     torch.set_num_threads(1)
     widths = {"base_channels": 4, "max_channels": 8}
     module = VideoGAN(
         generator=Framewise(
             motion=partial(GRUMotion, motion_dim=3),
-            synthesis=partial(DCGAN, size=8, channels=1, checkpointing=processes > 1, **widths),
+            synthesis=partial(DCGAN, size=8, channels=1, checkpointing=saving, **widths),
             content_dim=4,
         ),
-        discriminator=MoCoGANDiscriminator(
-            size=8, channels=1, frames=4, checkpointing=processes > 1, **widths
-        ),
-        loss=Hinge(),
-        regularizers={"r1": R1(weight=1.0, interval=2), "gp": WGANGP(weight=1.0, interval=2)},
+        discriminator=MoCoGANDiscriminator(size=8, channels=1, frames=4, checkpointing=saving, **widths),
+        loss=loss,
+        regularizers=regularizers,
         augment=DiffAugment(policy=["translation", "color"]),
         generator_optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.5),
         discriminator_optimizer=partial(torch.optim.Adam, lr=0.01, betas=(0.5, 0.9), fused=True),
@@ -72,4 +99,4 @@ def main(output: Path, name: str, steps: int, checkpoint: str | None = None) -> 
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:])

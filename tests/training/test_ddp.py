@@ -11,10 +11,12 @@ import torch
 JOB = Path(__file__).with_name("ddp_job.py")
 
 
-def run(output: Path, strategy: str, steps: int = 4, checkpoint: Path | None = None) -> dict:
+def run(
+    output: Path, strategy: str, steps: int = 4, checkpoint: Path | None = None, terms: str = "penalties"
+) -> dict:
     """The checkpoint after `steps`."""
     environment = os.environ | {"PYTHONPATH": f"{JOB.parents[1]}:{JOB.parents[2]}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(JOB), str(output), strategy, str(steps)]
+    command = [sys.executable, str(JOB), str(output), strategy, terms, str(steps)]
     if checkpoint is not None:
         command.append(str(checkpoint))
     finished = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
@@ -50,6 +52,11 @@ def test_two_processes_equal_one(tmp_path: Path, alone: dict, strategy: str) -> 
     average = torch.load(tmp_path / "two.average")
     for name, value in average.items():
         torch.testing.assert_close(value, alone["state_dict"][f"generator_average.module.{name}"])
+
+
+def test_terms_that_remember_or_draw_do_not_see_the_processes(tmp_path: Path) -> None:
+    one, two = (run(tmp_path / f"{name}.ckpt", name, terms="every") for name in ("one", "ddp"))
+    check_equal(one, two)
 
 
 def test_sharded_runs_continue_under_another_trainer_and_back(tmp_path: Path, alone: dict) -> None:

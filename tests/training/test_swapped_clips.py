@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -46,8 +48,8 @@ def test_rows_share_the_content_and_columns_motion_and_label():
 def test_the_diagonal_holds_the_clips_themselves():
     torch.manual_seed(0)
     generator = Framewise(
-        motion=lambda label_dim: GRUMotion(motion_dim=4, label_dim=label_dim),
-        synthesis=lambda code_dim: DCGAN(code_dim=code_dim, size=16, channels=3, base_channels=4),
+        motion=partial(GRUMotion, motion_dim=4),
+        synthesis=partial(DCGAN, size=16, channels=3, base_channels=4),
         content_dim=6,
     )
     clips = clips_of(generator)

@@ -13,7 +13,7 @@ from vgen.callback.csv_logger import MetricsCSV
 from vgen.callback.metrics import OnlineMetrics
 from vgen.callback.step_profile import StepProfile
 from vgen.cli.precision import settle_precision
-from vgen.clip import Clip, Sampler, as_generator
+from vgen.clip import Clip, Generator, Sampler, as_generator
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
 from vgen.data.source import VideoSource
@@ -84,22 +84,24 @@ def settle_classes(config: DictConfig, source: VideoSource) -> None:
 def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
     """The networks, losses and optimizers, checked against the times that the sampler draws."""
     generator = instantiate(config.generator)
-    drawn = sampler(10 * sampler.span, torch.Generator().manual_seed(0)).float()
-    times = (drawn - drawn[0])[None]
-    try:
-        generator.check_times(times)
-    except ValueError as error:
-        raise ConfigError(f"generator and sampler do not fit: {error}") from error
+    times = _check_times(generator, sampler)
     training = plain(config.training)
     target = training.pop("_target_")
     if target != "vgen.training.video_gan.VideoGAN":
         raise ConfigError(f"training._target_={target}: vgen train trains vgen.training.video_gan.VideoGAN")
+    # An experiment's settings for a term that is not chosen are no term, and neither are they schedules.
+    terms = {name: node for name, node in config.regularizer.items() if "_target_" in node}
+    scheduled = training["schedules"]["weight"]
+    training["schedules"]["weight"] = {
+        name: schedule
+        for name, schedule in scheduled.items()
+        if name in terms or name not in config.regularizer
+    }
     model = VideoGAN(
         generator=generator,
         discriminator=instantiate(config.discriminator),
         loss=instantiate(config.loss),
-        # An experiment's settings for a term that is not chosen are no term.
-        regularizers={k: instantiate(v) for k, v in config.regularizer.items() if "_target_" in v},
+        regularizers={name: instantiate(node) for name, node in terms.items()},
         augment=instantiate(config.augment),
         generator_optimizer=instantiate(config.optimizer.generator),
         discriminator_optimizer=instantiate(config.optimizer.discriminator),
@@ -108,6 +110,24 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
     )
     _try_parts(model, times)
     return model
+
+
+def _check_times(generator: Generator, sampler: Sampler) -> Tensor:
+    """Times (1, T) that the sampler draws; ConfigError unless the generator can make clips at all that it may draw."""
+    rng = torch.Generator().manual_seed(0)
+    # A random law must not pass because its first clip happens to be a regular one.
+    drawn = torch.stack([sampler(10 * sampler.span, rng) for _ in range(100)]).float()
+    times = drawn - drawn[:, :1]
+    try:
+        generator.check_times(times)
+        if not generator.reads_times and (times != times[0]).any():
+            raise ValueError(
+                "it makes frames at one spacing whatever their times, but the sampler draws clips of different "
+                "spacings; set sampler=consecutive, or choose a generator that reads times"
+            )
+    except ValueError as error:
+        raise ConfigError(f"generator and sampler do not fit: {error}") from error
+    return times[:1]
 
 
 def _try_parts(model: VideoGAN, times: Tensor) -> None:

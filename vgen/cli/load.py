@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from vgen.clip import Generator, as_generator
-from vgen.config import ConfigError, instantiate
+from vgen.config import ConfigError, instantiate, plain
 from vgen.training.checkpoint import CheckpointError, find_checkpoint, load_weights, read_checkpoint
+from vgen.training.objective import prepare
 
 _AVERAGE = "generator_average.module."
 
@@ -47,6 +48,7 @@ def load_trained(path: str, device: torch.device) -> Trained:
     weights, config, kclips = _exported(file) if file.suffix == ".safetensors" else _checkpoint(file)
     _require_modules(config.generator, file)
     generator = instantiate(config.generator)
+    _prepare(generator, config)
     load_weights(generator, weights, file)
     run = file.parent.parent
     return Trained(
@@ -57,6 +59,20 @@ def load_trained(path: str, device: torch.device) -> Trained:
         run=run if (run / "config.yaml").is_file() else None,
         kclips=kclips,
     )
+
+
+def _prepare(generator: nn.Module, config: DictConfig) -> None:
+    """Reparametrise the network as its run did. No other regulariser is built, and none needs to be importable."""
+    rules = {}
+    for name, node in config.regularizer.items():
+        try:
+            kind = hydra.utils.get_object(node._target_) if "_target_" in node else None
+        except ImportError:
+            continue
+        if isinstance(kind, type) and hasattr(kind, "prepare") and hasattr(kind, "differentiates"):
+            # Called with plain values and not instantiated: nothing inside it is built from the file.
+            rules[str(name)] = kind(**{k: v for k, v in plain(node).items() if k != "_target_"})
+    prepare(rules, "generator", generator)
 
 
 def pick_device(name: str) -> torch.device:

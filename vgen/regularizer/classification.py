@@ -1,5 +1,7 @@
 """Classification: the discriminator names the class of a clip."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,21 +15,40 @@ class Classification:
     For player "discriminator" on real clips: it learns their classes (MoCoGAN's categorical discriminator).
     For player "generator" on its own clips: they must show the class they were asked for, the mutual-
     information term of MoCoGAN (Tulyakov et al. 2018, §3) and of InfoGAN (Chen et al. 2016, eq. 5).
+    AC-GAN (Odena et al. 2017, arXiv 1610.09585) and InfoGAN also let the discriminator learn from generated clips:
+    player "discriminator" with clips "fake".
+
+    Args:
+        clips: "real" or "fake"; None means the player's own, real for the discriminator.
     """
 
     differentiates: frozenset[str] = frozenset()
 
-    def __init__(self, *, player: Player, weight: float = 1.0, interval: int = 1):
+    def __init__(
+        self,
+        *,
+        player: Player,
+        weight: float = 1.0,
+        interval: int = 1,
+        clips: Literal["real", "fake"] | None = None,
+    ):
         if player not in ("discriminator", "generator"):
             raise ValueError(
                 f"player of a classification term must be discriminator or generator, not {player!r}"
             )
+        if (player, clips) == ("generator", "real"):
+            raise ValueError(
+                "a classification term of the generator on real clips teaches it nothing; clips=fake"
+            )
+        if clips not in ("real", "fake", None):
+            raise ValueError(f"clips of a classification term must be real or fake, not {clips!r}")
         self.player: Player = player
+        self.clips = clips or ("real" if player == "discriminator" else "fake")
         self.weight = weight
         self.interval = interval
 
     def __call__(self, step: Step) -> Tensor:
-        on_real = self.player == "discriminator"
+        on_real = self.clips == "real"
         clip, judgement = (step.real, step.on_real) if on_real else (step.fake, step.on_fake)
         if judgement.class_logits is None:
             raise ValueError(

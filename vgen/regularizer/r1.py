@@ -1,10 +1,9 @@
 """R1: the discriminator's gradient at real clips."""
 
-import torch
 from torch import Tensor
 
 from vgen.clip import Player, Step
-from vgen.layer.score import clip_score
+from vgen.layer.score import score_gradient
 
 
 class R1:
@@ -23,6 +22,5 @@ class R1:
         self.interval = interval
 
     def __call__(self, step: Step) -> Tensor:
-        score = clip_score(step.on_real).sum()
-        (gradient,) = torch.autograd.grad(score, step.real.video, create_graph=True)
+        gradient = score_gradient(step.on_real, step.real.video)
         return 0.5 * gradient.square().sum(dim=(1, 2, 3, 4)).mean()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vgen.clip import Clip, Player, Step
-from vgen.layer.score import clip_score
+from vgen.layer.score import score_gradient
 from vgen.rng import draw_rows
 
 
@@ -17,23 +17,26 @@ class WGANGP:
     real clip. The score of a clip is the sum over heads of the mean of the head's logits, the norm that of
     the whole clip. Runs the discriminator once more, in float32 also under autocast. The paper advises
     against batch norm in the discriminator here, since it makes a clip's score depend on other clips.
+
+    `one_sided` penalises only norms above 1: E[ max(0, |d score / d mixed| - 1)^2 ], the Lipschitz penalty of
+    WGAN-LP (Petzka et al. 2018, arXiv 1709.08894).
     """
 
     player: Player = "discriminator"
     differentiates: frozenset[str] = frozenset()
     second_order = True
 
-    def __init__(self, *, weight: float = 10.0, interval: int = 1):
+    def __init__(self, *, weight: float = 10.0, interval: int = 1, one_sided: bool = False):
         self.weight = weight
         self.interval = interval
+        self.one_sided = one_sided
 
     def __call__(self, step: Step) -> Tensor:
         mixed = _mix(step.real, step.fake)
         with torch.autocast(mixed.video.device.type, enabled=False):
-            score = clip_score(step.judge(mixed)).sum()
-            (gradient,) = torch.autograd.grad(score, mixed.video, create_graph=True)
-            norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
-            return (norm - 1).square().mean()
+            gradient = score_gradient(step.judge(mixed), mixed.video)
+            excess = torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1
+            return (excess.relu() if self.one_sided else excess).square().mean()
 
 
 def _mix(real: Clip, fake: Clip) -> Clip:

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim.swa_utils import AveragedModel
 
+from vgen.layer.spectral import refresh_spectral_norm
+
 
 def ema_decay(*, clips_seen: int, clips_per_step: int, half_life: float, ramp_up: float | None) -> float:
     """Weight of the old average in one update: 0.5 ** (clips per step / half-life).
@@ -38,6 +40,7 @@ class GeneratorAverage(AveragedModel):
         """Move towards `generator`: average = decay * average + (1 - decay) * generator."""
         self.decay = decay
         self.update_parameters(generator)
+        refresh_spectral_norm(self.module)
 
     def _blend(self, averaged: list[Tensor], current: list[Tensor], _: Tensor) -> None:
         averaged, current = _here(averaged), _here(current)

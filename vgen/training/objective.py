@@ -16,7 +16,8 @@ class Objective(nn.Module):
     Args:
         loss: the adversarial loss.
         regularizers: name -> term; each has its player, weight and interval.
-        head_weights: head name -> weight of its adversarial loss; 1 where not named.
+        head_weights: head name -> weight of its adversarial loss, on top of the discriminator's own
+            (`Judgement.weights`); 1 where not named.
     """
 
     def __init__(
@@ -58,15 +59,36 @@ class Objective(nn.Module):
         compute = self.loss.discriminator if player == "discriminator" else self.loss.generator
         return {
             head: self.head_weights.get(head, 1.0)
+            * on_fake.weights.get(head, 1.0)
             * compute(_full(on_real.logits[head]), _full(on_fake.logits[head]))
             for head in on_fake.logits
         }
 
     def regularization(self, due: Mapping[str, Regularizer], step: Step) -> Terms:
         """The due terms, each times its weight and its interval (a lazy term stands for `interval` steps)."""
-        return {name: term.weight * term.interval * term(step) for name, term in due.items()}
+        terms = {name: term(step) for name, term in due.items()}
+        return {
+            name: due[name].weight * due[name].interval * value
+            for name, value in terms.items()
+            if value is not None
+        }
+
+    def after_update(self, due: Mapping[str, Regularizer], network: nn.Module) -> None:
+        """Let the due rules about the weights of a player act, after its optimizer step."""
+        for term in due.values():
+            act = getattr(term, "after_update", None)
+            if act is not None:
+                act(network)
 
 
 def _full(logits: Tensor) -> Tensor:
     """At least float32: a loss of half-precision logits loses digits where it matters."""
     return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def prepare(regularizers: Mapping[str, Regularizer], player: Player, network: nn.Module) -> None:
+    """Let the regularisers of `player` reparametrise its network (see `vgen.clip.Regularizer`)."""
+    for term in regularizers.values():
+        act = getattr(term, "prepare", None)
+        if act is not None and term.player == player and term.weight != 0:
+            act(network)

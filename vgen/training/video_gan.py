@@ -6,8 +6,9 @@ clip: `clips_seen` counts the real clips shown to the discriminator over all pro
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -29,13 +30,17 @@ from vgen.clip import (
     from_pixels,
 )
 from vgen.training.clock import count_only
+from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
 from vgen.training.ema import GeneratorAverage, ema_decay
+from vgen.training.freeze import freeze_weights
 from vgen.training.guard import non_finite_error, non_finite_weight
 from vgen.training.memory import to_channels_last, video_layout
-from vgen.training.objective import Objective
+from vgen.training.objective import Objective, prepare
 from vgen.training.pieces import detached, frozen, split_rows
 from vgen.training.scalars import ScalarAverages
+from vgen.training.scheduled import Schedules
 from vgen.training.step_timer import Timer, untimed
+from vgen.training.top_k import best_rows
 
 OptimizerFactory = Callable[..., Optimizer]
 
@@ -56,6 +61,9 @@ class VideoGAN(LightningModule):
         ema_half_life: half-life of the averaged generator in thousand clips.
         ema_ramp_up: its half-life is at most this fraction of the clips seen so far; None to switch off.
         head_weights: head name -> weight of its adversarial loss.
+        top_k: share of the generated clips, those with the highest scores, that train the generator.
+        freeze_d: names of parts of the discriminator that are not trained (`vgen.training.freeze`).
+        schedules: what follows the clips shown so far (`vgen.training.scheduled`).
         log_every: iterations between two logging events.
         seed: of latents, in-network noise and augmentation.
         config: plain dictionary kept in every checkpoint, so that a checkpoint alone can be sampled.
@@ -80,6 +88,9 @@ class VideoGAN(LightningModule):
         ema_half_life: float = 10.0,
         ema_ramp_up: float | None = 0.05,
         head_weights: dict[str, float] | None = None,
+        top_k: float = 1.0,
+        freeze_d: Sequence[str] = (),
+        schedules: Mapping[str, Any] | None = None,
         log_every: int = 50,
         seed: int = 0,
         config: dict[str, Any] | None = None,
@@ -90,9 +101,12 @@ class VideoGAN(LightningModule):
                 raise ValueError(f"{name}={value}: must be at least 1")
         self.automatic_optimization = False
         self.channels_last = channels_last
+        prepare(regularizers or {}, "generator", generator)
+        prepare(regularizers or {}, "discriminator", discriminator)
         if channels_last:
             to_channels_last(generator)
             to_channels_last(discriminator)
+        freeze_weights(discriminator, freeze_d)
         self.generator = generator
         self.discriminator = discriminator
         self.generator_average = GeneratorAverage(generator)
@@ -101,12 +115,12 @@ class VideoGAN(LightningModule):
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         self.batch, self.d_steps, self.accumulate = batch, d_steps, accumulate
-        if compile is not None and compile not in torch.compiler.list_backends(exclude_tags=()):
-            known = ", ".join(torch.compiler.list_backends())
-            raise ValueError(f"training.compile={compile}: choose null or one of {known}")
+        check_backend(compile)
         self.compile_with = compile
         self.clip_norm = clip_norm
         self.ema_half_life, self.ema_ramp_up = ema_half_life, ema_ramp_up
+        self.top_k = top_k
+        self.schedules = Schedules(schedules, self)
         self.log_every = log_every
         self.seed = seed
         self.config = config or {}
@@ -130,10 +144,12 @@ class VideoGAN(LightningModule):
         return self.clips_seen / 1000
 
     def configure_optimizers(self) -> list[Optimizer]:
-        return [
-            self._optimizer(self.generator_optimizer, self.generator),
-            self._optimizer(self.discriminator_optimizer, self.discriminator),
-        ]
+        return self.schedules.read_optimizers(
+            [
+                self._optimizer(self.generator_optimizer, self.generator),
+                self._optimizer(self.discriminator_optimizer, self.discriminator),
+            ]
+        )
 
     def _optimizer(self, factory: OptimizerFactory, module: nn.Module) -> Optimizer:
         parameters = [p for p in module.parameters() if p.requires_grad]
@@ -147,9 +163,7 @@ class VideoGAN(LightningModule):
         self.check_division(self.trainer.world_size)
 
     def on_fit_start(self) -> None:
-        if self.compile_with is not None:
-            for network in (self.generator, self.discriminator):
-                network.compile(backend=self.compile_with)
+        compile_networks((self.generator, self.discriminator), self.compile_with)
 
     def check_division(self, processes: int) -> None:
         """Raise ValueError unless a batch can be divided over `processes` and accumulated parts."""
@@ -165,6 +179,7 @@ class VideoGAN(LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         optimizer_g, optimizer_d = self.optimizers()  # type: ignore[misc]
         count_only(optimizer_g, self)
+        self.schedules.follow(self, (optimizer_g, optimizer_d))
         # Noise inside networks (instance noise, dropout) comes from torch's global generators.
         torch.manual_seed(rng.derive(self.seed, "network", self.iteration, self.global_rank))
         video = video_layout(from_pixels(batch["pixels"]).to(self.dtype), self.channels_last)
@@ -189,7 +204,7 @@ class VideoGAN(LightningModule):
             self.check_finite()
         if self.iteration % self.log_every == 0:
             with self.timed("logging"):
-                self.log_everywhere(self.scalars.flush())
+                self.log_everywhere(self.scalars.flush() | self.schedules.values)
 
     def _update_discriminator(self, optimizer: Any, parts: list[Clip], index: int) -> list[Judgement]:
         due = self.objective.due("discriminator", self.iteration * self.d_steps + index)
@@ -197,7 +212,10 @@ class VideoGAN(LightningModule):
         judged: list[Judgement] = []
         optimizer.zero_grad()
         for number, real in enumerate(parts):
-            with self._eager(due), self._streams("discriminator", index, number) as stream:
+            with (
+                eager_where_twice(due, self.compile_with),
+                self._streams("discriminator", index, number) as stream,
+            ):
                 with torch.no_grad(), self.timed("d_fakes"):
                     latent = self._latent(real, stream)
                     made = self.generate(latent, real.times, real.label)
@@ -224,15 +242,17 @@ class VideoGAN(LightningModule):
                 )
         with self.timed("d_optimizer"):
             optimizer.step()
+            self.objective.after_update(due, self.discriminator)
         adapt = getattr(self.augment, "adapt", None)
         if adapt is not None:
-            adapt([logits for judgement in judged for logits in judgement.logits.values()])
+            real_logits = [logits for judgement in judged for logits in judgement.logits.values()]
+            self._count(adapt(real_logits, self.batch))
         return judged
 
     def _update_generator(self, optimizer: Any, parts: list[Clip], judged: list[Judgement]) -> None:
         due = self.objective.due("generator", self.iteration)
         optimizer.zero_grad()
-        with frozen(self.discriminator), self._eager(due):
+        with frozen(self.discriminator), eager_where_twice(due, self.compile_with):
             for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
                 with self._streams("generator", 0, number) as stream:
                     with self.timed("g_forward"):
@@ -243,13 +263,15 @@ class VideoGAN(LightningModule):
                         if self.objective.loss.relativistic:
                             with torch.no_grad():
                                 on_real = self.judge(real)
-                        heads = self.objective.adversarial("generator", on_real, on_fake)
+                        best = best_rows(on_real, on_fake, self.top_k)
+                        heads = self.objective.adversarial("generator", *best)
                     with self.timed("g_regularizers"):
                         step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
                         extra = self.objective.regularization(due, step)
                     self._backward("generator", heads, extra, len(parts), last=number == len(parts) - 1)
             with self.timed("g_optimizer"):
                 optimizer.step()
+                self.objective.after_update(due, self.generator)
 
     def _backward(
         self, player: Player, heads: Mapping[str, Tensor], extra: Mapping[str, Tensor], parts: int, last: bool
@@ -296,8 +318,9 @@ class VideoGAN(LightningModule):
         return self.generator_average.module if gather is None else gather()
 
     def judge(self, clip: Clip) -> Judgement:
-        """What the discriminator says of the augmented clip."""
-        return self.discriminator(self.augment(clip))
+        """What the discriminator says of the augmented clip, and where random numbers stood before."""
+        draws = rng.mark()
+        return replace(self.discriminator(self.augment(clip)), draws=draws)
 
     def step_so_far(
         self,
@@ -320,11 +343,6 @@ class VideoGAN(LightningModule):
             latent=latent,
             parts={name: part for name, part in made.items() if name != "video"},
         )
-
-    def _eager(self, due: Mapping[str, Regularizer]) -> AbstractContextManager[Any]:
-        twice = any(getattr(term, "second_order", bool(term.differentiates)) for term in due.values())
-        compiled = self.compile_with is not None
-        return torch.compiler.set_stance("force_eager") if compiled and twice else nullcontext()
 
     def _island(self, on: bool) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, enabled=False) if on else nullcontext()

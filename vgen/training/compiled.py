@@ -1,0 +1,30 @@
+"""torch.compile of both networks, and where it has to stand back."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+from vgen.clip import Regularizer
+
+
+def check_backend(backend: str | None) -> None:
+    """Raise ValueError unless torch.compile has this backend, or it is None."""
+    if backend is not None and backend not in torch.compiler.list_backends(exclude_tags=()):
+        known = ", ".join(torch.compiler.list_backends())
+        raise ValueError(f"training.compile={backend}: choose null or one of {known}")
+
+
+def compile_networks(networks: Iterable[nn.Module], backend: str | None) -> None:
+    """Compile what each network's call does, in place; parameters keep their names."""
+    for network in networks:
+        if backend is not None:
+            network.compile(backend=backend)
+
+
+def eager_where_twice(due: Mapping[str, Regularizer], backend: str | None) -> AbstractContextManager[Any]:
+    """Where an update with the terms `due` runs: uncompiled if one differentiates twice, as compiled graphs cannot."""
+    twice = any(getattr(term, "second_order", bool(term.differentiates)) for term in due.values())
+    return torch.compiler.set_stance("force_eager") if backend is not None and twice else nullcontext()
