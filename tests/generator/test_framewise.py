@@ -24,8 +24,9 @@ class Ramp(nn.Module):
 
     frames = None
     reads_times = False
+    moves_content = False
 
-    def __init__(self, *, label_dim: int):
+    def __init__(self, *, content_dim: int, label_dim: int):
         super().__init__()
         self.dim = 1 + label_dim
 
@@ -42,16 +43,29 @@ class Ramp(nn.Module):
         return torch.cat([codes, label_code[:, None].expand(-1, times.shape[1], -1)], 2)
 
 
+class Walk(Ramp):
+    """The content plus t, in the content's place; tells its times beside it."""
+
+    moves_content = True
+
+    def __init__(self, *, content_dim: int, label_dim: int):
+        super().__init__(content_dim=content_dim, label_dim=label_dim)
+        self.dim = content_dim
+
+    def decompose(self, latent: Latent, times: Tensor, label_code: Tensor | None) -> dict[str, Tensor]:
+        return {"code": latent["content"][:, None] + times[:, :, None], "clock": times}
+
+
 class Show(nn.Module):
     """A frame whose single row of pixels is its code."""
 
-    def __init__(self, *, code_dim: int):
+    def __init__(self, *, content_dim: int, motion_dim: int):
         super().__init__()
-        self.code_dim = code_dim
+        self.widths = content_dim, motion_dim
 
-    def forward(self, code: Tensor) -> Tensor:
-        assert code.shape[1] == self.code_dim
-        return code[:, None, None, :]
+    def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+        assert (content.shape[1], motion.shape[1]) == self.widths
+        return torch.cat([content, motion], 1)[:, None, None, :]
 
 
 @pytest.mark.parametrize("label_to", ["motion", "synthesis"])
@@ -67,6 +81,20 @@ def test_each_frame_gets_its_own_clips_content_label_and_motion(label_to):
             one_hot = [float(label[clip] == k) for k in range(2)]
             expected = [content, *one_hot, motion] if label_to == "synthesis" else [content, motion, *one_hot]
             assert video[clip, 0, frame, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("label_to", ["motion", "synthesis"])
+def test_a_walk_takes_the_place_of_the_content(label_to):
+    generator = Framewise(motion=Walk, synthesis=Show, content_dim=2, classes=2, label_to=label_to)
+    content = torch.tensor([[10.0, 20.0], [30.0, 40.0]])
+    parts = generator.decompose({"content": content}, regular_times(2, 3), torch.tensor([1, 0]))
+    assert torch.equal(parts["clock"], regular_times(2, 3))
+    assert "code" not in parts
+    suffix = [1.0, 0.0] if label_to == "synthesis" else []
+    assert parts["video"][1, 0, 2, 0].tolist() == [32.0, 42.0, *suffix]
+    assert torch.equal(
+        generator({"content": content}, regular_times(2, 3), torch.tensor([1, 0])), parts["video"]
+    )
 
 
 def test_parameters_of_mocogan():

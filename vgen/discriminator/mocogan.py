@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from vgen.clip import Clip, Judgement
 from vgen.layer.batch_norm import BatchNorm
+from vgen.layer.frame_choice import random_frames
 from vgen.layer.noise import InstanceNoise
-from vgen.layer.pyramid import check_video, doublings, widths
+from vgen.layer.pyramid import check_video, doublings, temporal_kernels, widths
 from vgen.layer.recompute import run_stages
-from vgen.rng import draw_rows
 
 Judge = Literal["patch", "full", "none"]
 
@@ -28,7 +27,7 @@ class MoCoGANDiscriminator(nn.Module):
 
     Heads: "image" (B,) or (B, frames) if full, (B, frames, 4, 4) if patch; "video" (B,) or (B, positions) if
     full, (B, positions, 4, 4) if patch. With classes, the last convolution of the full video judge also gives
-    class logits (B, K), averaged over positions.
+    class logits (B, K), averaged over positions. Features "image" and "video" are what the last convolutions read.
 
     Args:
         size: height and width of a frame: 8, 16, 32, ...
@@ -66,7 +65,7 @@ class MoCoGANDiscriminator(nn.Module):
         self.image_frames = image_frames
         self.checkpointing = checkpointing
         depth = doublings(size)
-        kernels = _temporal_kernels(frames, depth + (video == "full"))
+        kernels = temporal_kernels(frames, depth + (video == "full"))
         seen_at_once = 1 if video == "none" else 1 + sum(kernel - 1 for kernel in kernels)
         self.least_frames = max(image_frames, seen_at_once)
         shape = [channels, *widths(depth, base_channels, max_channels)]
@@ -79,27 +78,30 @@ class MoCoGANDiscriminator(nn.Module):
     def forward(self, clip: Clip) -> Judgement:
         check_video(clip.video, channels=self.channels, size=self.size, least_frames=self.least_frames)
         logits: dict[str, Tensor] = {}
+        features: dict[str, Tensor] = {}
         class_logits = None
         if self.image is not None:
             seen = self._choose_frames(clip).video.transpose(1, 2)  # (B, k, C, H, W)
-            on_frames = self._run(self.image, seen.flatten(0, 1))[:, 0]  # (B*k, h, w)
+            hidden = self._run(self.image[:-1], seen.flatten(0, 1))
+            features["image"] = hidden.unflatten(0, seen.shape[:2])  # (B, k, C, h, w)
+            on_frames = self.image[-1](hidden)[:, 0]  # (B*k, h, w)
             logits["image"] = _drop_single_positions(on_frames.unflatten(0, seen.shape[:2]))
         if self.video is not None:
-            on_clip = self._run(self.video, clip.video)  # (B, 1 + K, t, h, w)
+            features["video"] = self._run(self.video[:-1], clip.video)  # (B, C, t, h, w)
+            on_clip = self.video[-1](features["video"])  # (B, 1 + K, t, h, w)
             logits["video"] = _drop_single_positions(on_clip[:, 0])
             if self.classes:
                 class_logits = on_clip[:, 1:].flatten(2).mean(2)
-        return Judgement(logits, class_logits)
+        return Judgement(logits, class_logits, features)
 
-    def _run(self, judge: nn.Sequential, x: Tensor) -> Tensor:
+    def _run(self, judge: nn.Module, x: Tensor) -> Tensor:
         return run_stages(judge, x, checkpointing=self.checkpointing)
 
     def _choose_frames(self, clip: Clip) -> Clip:
         """`image_frames` different frames of each clip."""
         if self.image_frames == clip.frames:
             return clip
-        chance = draw_rows(clip.batch, lambda rows, rng: torch.rand(rows, clip.frames, generator=rng))
-        return clip.select_frames(chance.argsort(1)[:, : self.image_frames])
+        return clip.select_frames(random_frames(clip.batch, clip.frames, self.image_frames))
 
 
 def _check(image: str, video: str, classes: int, frames: int, image_frames: int) -> None:
@@ -120,12 +122,6 @@ def _check(image: str, video: str, classes: int, frames: int, image_frames: int)
             f"discriminator.image_frames={image_frames} must lie between 1 and the {frames} frames of a clip "
             "(clip.frames)"
         )
-
-
-def _temporal_kernels(frames: int, layers: int) -> list[int]:
-    """4 in each layer where `frames` allow; for fewer frames, smaller ones that together span them all."""
-    span = min(frames - 1, 3 * layers)
-    return [1 + span // layers + (layer < span % layers) for layer in range(layers)]
 
 
 def _judge(

@@ -14,7 +14,8 @@ class VGANDiscriminator(nn.Module):
 
     3-D convolutions of kernel 4 and stride 2 down to a 4x4 map, whose last convolution covers all that is
     left. It has two outputs, "real" and "fake", for a softmax cross-entropy. That equals the sigmoid cross-
-    entropy of their difference, so the logit given is real - fake, and every loss works on it.
+    entropy of their difference, so the logit given is real - fake, and every loss works on it. Feature "video" is
+    what the last convolution reads.
 
     32 frames of 64x64 is the paper's network. Any other number of frames will do: time is halved (rounded
     down, yet every frame is seen) until one frame is left, after which layers are spatial.
@@ -62,6 +63,6 @@ class VGANDiscriminator(nn.Module):
     def forward(self, clip: Clip) -> Judgement:
         fixed = self.frames
         check_video(clip.video, channels=self.channels, size=self.size, least_frames=fixed, most_frames=fixed)
-        outputs = run_stages(self.layers, clip.video, checkpointing=self.checkpointing)
-        real, fake = outputs.flatten(1).unbind(1)
-        return Judgement({"video": real - fake})
+        hidden = run_stages(self.layers[:-1], clip.video, checkpointing=self.checkpointing)
+        real, fake = self.layers[-1](hidden).flatten(1).unbind(1)
+        return Judgement({"video": real - fake}, features={"video": hidden})

@@ -13,15 +13,25 @@ from vgen.layer.label import one_hot
 class Motion(Protocol):
     """Latent -> a code of width `dim` per frame. `frames` is the only length it can make, or None for any.
 
-    `reads_times` as in `vgen.clip.Generator`.
+    Built as `motion(content_dim=..., label_dim=...)`: the widths of what it may read besides its own latents.
+    `reads_times` as in `vgen.clip.Generator`. `moves_content` is True for a walk in the latent space: its codes
+    then take the content's place, frame by frame, instead of standing beside it.
+
+    A motion source may also offer `decompose(latent, times, label_code) -> dict` with "code" and further named
+    parts, which `Framewise.decompose` hands on to regularisers; it is then called once instead of `__call__`.
     """
 
     dim: int
     frames: int | None
     reads_times: bool
+    moves_content: bool
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
-        """Named parts (not "content"), each with first dimension `batch`, drawn on the CPU from `rng`."""
+        """Named parts (not "content"), each with first dimension `batch`, drawn on the CPU from `rng`.
+
+        A source that reads times gives a clip the same codes whether all its times are asked for at once, in
+        chunks or one by one, with `rng` in the same state at each call.
+        """
         ...
 
     def check_times(self, times: Tensor) -> None:
@@ -29,25 +39,35 @@ class Motion(Protocol):
         ...
 
     def __call__(self, latent: Latent, times: Tensor, label_code: Tensor | None) -> Tensor:
-        """Codes (B, T, dim) at `times` (B, T); `label_code` is (B, label_dim), None if that is 0."""
+        """Codes (B, T, dim) at `times` (B, T).
+
+        `latent` also holds "content" (B, content_dim); `label_code` is (B, label_dim), None if that is 0.
+        """
         ...
 
 
 class Synthesis(Protocol):
-    """Codes (N, Z) -> frames (N, C, H, W) in [-1, 1]."""
+    """Codes -> frames (N, C, H, W) in [-1, 1], up to what a network without a bounded last layer overshoots.
 
-    def __call__(self, code: Tensor) -> Tensor: ...
+    Built as `synthesis(content_dim=..., motion_dim=...)`; `motion_dim` is 0 where motion moves the content.
+    """
+
+    def __call__(self, content: Tensor, motion: Tensor) -> Tensor:
+        """`content` (N, content_dim) and `motion` (N, motion_dim) of N frames."""
+        ...
 
 
 class Framewise(nn.Module):
     """Any motion source drives any synthesis network (scheme: MoCoGAN, Tulyakov et al. 2018, §3).
 
-    The code of frame t is [content, motion(t)], or [content, label, motion(t)] with `label_to="synthesis"`.
+    A frame is painted from the content code and its motion code. With `label_to="synthesis"` the content code
+    is followed by the label.
 
     Args:
-        motion: called as `motion(label_dim=...)`, gives a `Motion`.
-        synthesis: called as `synthesis(code_dim=...)`, gives a `Synthesis`.
-        content_dim: width of the content code, N(0, I), one per clip.
+        motion: called as `motion(content_dim=..., label_dim=...)`, gives a `Motion`.
+        synthesis: called as `synthesis(content_dim=..., motion_dim=...)`, gives a `Synthesis`.
+        content_dim: width of the content code, one per clip.
+        content_law: "normal" draws the content from N(0, I), "uniform" from U(-1, 1) as TGAN does.
         classes: number of classes; 0 is unconditional, and labels are then ignored.
         label_to: where a one-hot label enters. "motion" feeds the motion source at every frame: the paper's
             "z_A -> R_M", which it reports as the better one (motion control score 0.581 against 0.355).
@@ -60,37 +80,67 @@ class Framewise(nn.Module):
         motion: Callable[..., Motion],
         synthesis: Callable[..., Synthesis],
         content_dim: int = 50,
+        content_law: Literal["normal", "uniform"] = "normal",
         classes: int = 0,
         label_to: Literal["motion", "synthesis"] = "motion",
     ):
         super().__init__()
         if label_to not in ("motion", "synthesis"):
             raise ValueError(f"generator.label_to must be motion or synthesis, not {label_to!r}")
+        if content_law not in ("normal", "uniform"):
+            raise ValueError(f"generator.content_law must be normal or uniform, not {content_law!r}")
         to_motion, to_synthesis = (classes, 0) if label_to == "motion" else (0, classes)
         self.classes = classes
         self.label_to = label_to
         self.content_dim = content_dim
-        self.motion = motion(label_dim=to_motion)
-        self.synthesis = synthesis(code_dim=content_dim + to_synthesis + self.motion.dim)
+        self.content_law = content_law
+        self.motion = motion(content_dim=content_dim, label_dim=to_motion)
+        self.synthesis = synthesis(
+            content_dim=content_dim + to_synthesis,
+            motion_dim=0 if self.motion.moves_content else self.motion.dim,
+        )
         self.frames = self.motion.frames
         self.reads_times = self.motion.reads_times
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """The part "content" (B, content_dim) and the parts of the motion source."""
-        content = torch.randn(batch, self.content_dim, generator=rng)
+        draw = torch.randn if self.content_law == "normal" else torch.rand
+        content = draw(batch, self.content_dim, generator=rng)
+        if self.content_law == "uniform":
+            content = 2 * content - 1
         return {"content": content, **self.motion.sample_latent(batch, times, rng)}
 
     def check_times(self, times: Tensor) -> None:
         self.motion.check_times(times)
 
+    def decompose(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+        """The video at `times` (B, T) and what the motion source tells beside its codes.
+
+        Returns:
+            "video": (B, C, T, H, W) in [-1, 1], and the motion's further parts under their own names.
+        """
+        batch, frames = times.shape
+        label_code = one_hot(label, self.classes, dtype=latent["content"].dtype) if self.classes else None
+        code, parts = self._codes(latent, times, label_code if self.label_to == "motion" else None)
+        if self.motion.moves_content:
+            content, motion = code, code[:, :, :0]
+        else:
+            content, motion = latent["content"][:, None].expand(-1, frames, -1), code
+        if label_code is not None and self.label_to == "synthesis":
+            content = torch.cat([content, label_code[:, None].expand(-1, frames, -1)], 2)
+        # The frames of a clip side by side: (B*T, ...)
+        images = self.synthesis(content.flatten(0, 1), motion.flatten(0, 1))
+        return {"video": images.unflatten(0, (batch, frames)).transpose(1, 2), **parts}
+
+    def _codes(
+        self, latent: Latent, times: Tensor, label_code: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        decompose = getattr(self.motion, "decompose", None)
+        if decompose is None:
+            return self.motion(latent, times, label_code), {}
+        parts = decompose(latent, times, label_code)
+        return parts.pop("code"), parts
+
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Frames at `times` (B, T) -> video (B, C, T, H, W) in [-1, 1]."""
-        batch, frames = times.shape
-        per_clip = latent["content"]  # (B, Z)
-        label_code = one_hot(label, self.classes, dtype=per_clip.dtype) if self.classes else None
-        if label_code is not None and self.label_to == "synthesis":
-            per_clip, label_code = torch.cat([per_clip, label_code], 1), None
-        per_frame = self.motion(latent, times, label_code)  # (B, T, dim)
-        code = torch.cat([per_clip[:, None].expand(-1, frames, -1), per_frame], 2)
-        images = self.synthesis(code.flatten(0, 1))  # (B*T, C, H, W), the frames of a clip side by side
-        return images.unflatten(0, (batch, frames)).transpose(1, 2)
+        return self.decompose(latent, times, label)["video"]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from vgen.clip import Latent
 from vgen.layer.batch_norm import BatchNorm
+from vgen.layer.growth import grow, halved_lengths
 from vgen.layer.init import init_normal
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import doublings, widths
@@ -56,20 +57,20 @@ class VGAN(nn.Module):
         self.checkpointing = checkpointing
         code_dim = latent_dim + classes
         width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
-        lengths = _lengths(frames, 1 + len(rest))
+        lengths = halved_lengths(frames, 1 + len(rest))
 
         still = _block(nn.ConvTranspose2d(code_dim, width, 4), width)
         moving = _block(nn.ConvTranspose3d(code_dim, width, (lengths[0], 4, 4)), width)
         for narrower, before, after in zip(rest, lengths, lengths[1:], strict=False):
             still += _block(nn.ConvTranspose2d(width, narrower, 4, stride=2, padding=1), narrower)
-            moving += _block(_grow(width, narrower, before, after), narrower)
+            moving += _block(grow(width, narrower, before, after), narrower)
             width = narrower
         before, after = lengths[-2:]
         still += [nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1), nn.Tanh()]
         self.background = nn.Sequential(*still)
         self.trunk = nn.Sequential(*moving)
-        self.foreground = nn.Sequential(_grow(width, channels, before, after), nn.Tanh())
-        self.mask = nn.Sequential(_grow(width, 1, before, after), nn.Sigmoid())
+        self.foreground = nn.Sequential(grow(width, channels, before, after), nn.Tanh())
+        self.mask = nn.Sequential(grow(width, 1, before, after), nn.Sigmoid())
         init_normal(self, std=0.01, gain_std=0.02)
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
@@ -111,25 +112,6 @@ class VGAN(nn.Module):
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W) in [-1, 1]."""
         return self.decompose(latent, times, label)["video"]
-
-
-def _lengths(frames: int, layers: int) -> list[int]:
-    """Frames in the first map and after each of `layers` layers: `frames` last, halved inwards while even."""
-    lengths = [frames]
-    for _ in range(layers):
-        odd = lengths[0] % 2
-        lengths.insert(0, lengths[0] if odd else lengths[0] // 2)
-    return lengths
-
-
-def _grow(channels: int, narrower: int, before: int, after: int) -> nn.ConvTranspose3d:
-    """Doubles the frame; time doubles with it or stays."""
-    if after == 2 * before:
-        return nn.ConvTranspose3d(channels, narrower, 4, stride=2, padding=1)
-    kernel = 3 if before > 1 else 1
-    return nn.ConvTranspose3d(
-        channels, narrower, (kernel, 4, 4), stride=(1, 2, 2), padding=(kernel // 2, 1, 1)
-    )
 
 
 def _block(convolution: nn.Module, channels: int) -> list[nn.Module]:

@@ -17,13 +17,15 @@ class GRUMotion(nn.Module):
 
     Args:
         motion_dim: width of codes and of the noise.
+        content_dim: width of the content code, which this source does not read.
         label_dim: width of the label code that joins the noise at every frame; 0 for none.
     """
 
     frames: int | None = None
     reads_times = False
+    moves_content = False
 
-    def __init__(self, *, motion_dim: int = 10, label_dim: int = 0):
+    def __init__(self, *, motion_dim: int = 10, content_dim: int = 0, label_dim: int = 0):
         super().__init__()
         self.dim = motion_dim
         self.label_dim = label_dim

@@ -1,5 +1,6 @@
 """Code -> frame by transposed convolutions."""
 
+import torch
 from torch import Tensor, nn
 
 from vgen.layer.batch_norm import BatchNorm
@@ -8,7 +9,7 @@ from vgen.layer.recompute import run_stages
 
 
 class DCGAN(nn.Sequential):
-    """Codes (N, Z) -> frames (N, C, size, size) in [-1, 1].
+    """Content (N, Zc) and motion (N, Zm), side by side -> frames (N, C, size, size) in [-1, 1].
 
     A 4x4 transposed convolution to a 4x4 map, then one of kernel 4 and stride 2 per doubling; batch norm and
     ReLU between, tanh at the end, no biases. Weights start as torch starts them, as in MoCoGAN's code.
@@ -16,7 +17,7 @@ class DCGAN(nn.Sequential):
     Source: DCGAN, Radford et al. 2016, arXiv 1511.06434, in the form that MoCoGAN (2018) uses.
 
     Args:
-        code_dim: width of the code.
+        content_dim, motion_dim: widths of the two codes.
         size: height and width of a frame: 8, 16, 32, ...
         channels: of a frame.
         base_channels: width before the last layer; it doubles with every layer inwards.
@@ -27,7 +28,8 @@ class DCGAN(nn.Sequential):
     def __init__(
         self,
         *,
-        code_dim: int,
+        content_dim: int,
+        motion_dim: int,
         size: int = 64,
         channels: int = 3,
         base_channels: int = 64,
@@ -35,7 +37,8 @@ class DCGAN(nn.Sequential):
         checkpointing: bool = False,
     ):
         width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
-        layers = [nn.ConvTranspose2d(code_dim, width, 4, bias=False), BatchNorm(width), nn.ReLU(inplace=True)]
+        first = nn.ConvTranspose2d(content_dim + motion_dim, width, 4, bias=False)
+        layers = [first, BatchNorm(width), nn.ReLU(inplace=True)]
         for narrower in rest:
             up = nn.ConvTranspose2d(width, narrower, 4, stride=2, padding=1, bias=False)
             layers += [up, BatchNorm(narrower), nn.ReLU(inplace=True)]
@@ -44,6 +47,6 @@ class DCGAN(nn.Sequential):
         super().__init__(*layers, last, nn.Tanh())
         self.checkpointing = checkpointing
 
-    def forward(self, code: Tensor) -> Tensor:
-        layers = nn.Sequential(*self)
-        return run_stages(layers, code[:, :, None, None], checkpointing=self.checkpointing)
+    def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+        code = torch.cat([content, motion], 1)[:, :, None, None]
+        return run_stages(nn.Sequential(*self), code, checkpointing=self.checkpointing)

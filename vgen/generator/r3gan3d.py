@@ -1,0 +1,95 @@
+"""R3GAN's recipe carried to clips: convolutions in space and time, no normalisation."""
+
+import torch
+from torch import Tensor, nn
+
+from vgen.clip import Latent
+from vgen.layer.label import one_hot
+from vgen.layer.pyramid import widths
+from vgen.layer.r3gan import Basis, ToPixels, clip_lengths, stage_count, stages
+from vgen.layer.times import check_equally_spaced
+
+
+class R3GAN3D(nn.Module):
+    """z [, embedding of the class] -> video (B, C, T, H, W), linear: about [-1, 1], not clamped.
+
+    The code scales a learned basis of a few 4x4 frames; stages of (2+1)-D residual blocks follow, frames doubled
+    between them. Time doubles in the first stages, so that most of the network sees every frame: 16 frames of 64x64
+    grow as 2, 4, 8, 16, 16 (with `patch` 2: 2, 4, 8, 16).
+
+    Source: none. It is R3GAN (Huang et al. 2024, arXiv 2501.05441), whose blocks get a convolution over time.
+
+    Args:
+        size: height and width of a frame: 8, 16, 32, ...
+        frames: the only length that it makes.
+        channels: of a frame.
+        classes: 0 is unconditional, and labels are then ignored.
+        latent_dim: width of the latent code "z", N(0, I).
+        embedding_dim: width of the learned embedding of the class that joins z.
+        base_channels: width of the last stage; it doubles with every stage inwards.
+        max_channels: the width's limit.
+        blocks: residual blocks per stage.
+        expansion: of the width inside a block.
+        group_width: channels in a group of the convolutions in space and in time.
+        patch: height and width in pixels of what a position of the last map paints. R3GAN has 1; 2 saves the stage at
+            full size, the most costly one.
+    """
+
+    frames: int | None
+    reads_times = False
+
+    def __init__(
+        self,
+        *,
+        size: int = 64,
+        frames: int = 16,
+        channels: int = 3,
+        classes: int = 0,
+        latent_dim: int = 64,
+        embedding_dim: int = 64,
+        base_channels: int = 32,
+        max_channels: int = 256,
+        blocks: int = 1,
+        expansion: int = 2,
+        group_width: int = 16,
+        patch: int = 2,
+    ):
+        super().__init__()
+        if frames < 1:
+            raise ValueError(f"clip.frames={frames}: a clip has at least one frame")
+        self.classes = classes
+        self.frames = frames
+        self.latent_dim = latent_dim
+        count = stage_count(size, patch)
+        outwards = widths(count, base_channels, max_channels)[::-1]
+        lengths = clip_lengths(frames, count)
+        self.embedding = nn.Parameter(torch.randn(classes, embedding_dim)) if classes else None
+        code_dim = latent_dim + (embedding_dim if classes else 0)
+        self.basis = Basis(code_dim, outwards[0], (lengths[0], 4, 4))
+        self.stages = stages(
+            outwards, lengths, up=True, blocks=blocks, expansion=expansion, group_width=group_width
+        )
+        self.last = ToPixels(outwards[-1], channels, patch)
+
+    def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
+        """The one part "z" (B, latent_dim)."""
+        return {"z": torch.randn(batch, self.latent_dim, generator=rng)}
+
+    def check_times(self, times: Tensor) -> None:
+        self._check_length(times)
+        check_equally_spaced(times, who="generator=r3gan3d")
+
+    def _check_length(self, times: Tensor) -> None:
+        if times.shape[1] != self.frames:
+            raise ValueError(
+                f"generator=r3gan3d makes clips of {self.frames} frames only, not of {times.shape[1]}; "
+                "set clip.frames to the length you want and train it, or use generator=mocogan"
+            )
+
+    def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
+        """Latent -> video (B, C, T, H, W)."""
+        self._check_length(times)
+        code = latent["z"]
+        if self.embedding is not None:
+            code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype) @ self.embedding], 1)
+        return self.last(self.stages(self.basis(code)))
