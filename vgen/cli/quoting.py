@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
+from vgen.launch.jobs import quoted as as_text
+
 
 def quoted(key: str, value: str) -> str:
     """`key=value` for Hydra, with `value` as it is."""
-    return f"{key}={_as_text(value)}"
+    return f"{key}={as_text(value)}"
 
 
 def quote_argument(argument: str) -> str:
@@ -33,10 +35,4 @@ def _quote_words(value: str) -> str:
         return value
     # commas within brackets belong to a word
     words = re.findall(r"(?:\[[^\]]*\]|[^,\[\]])+", value[1:-1])
-    return f"[{','.join(_as_text(word.strip()) if '=' in word else word for word in words)}]"
-
-
-def _as_text(value: str) -> str:
-    # there backslashes are themselves, but for those before a quote
-    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
-    return f"'{escaped}'"
+    return f"[{','.join(as_text(word.strip()) if '=' in word else word for word in words)}]"

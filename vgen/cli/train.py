@@ -35,18 +35,15 @@ from vgen.files import replacing
 from vgen.launch.outcome import direction, is_finished, objective
 from vgen.launch.plugins import register
 from vgen.launch.processes import other_ranks, process_count
+from vgen.launch.run_folders import PLACE
 from vgen.training.checkpoint import read_checkpoint
 from vgen.training.video_gan import VideoGAN
 
 log = logging.getLogger("vgen")
 register()
 
-# What may change when a run is continued: its length, the machine, and where and how often it reports.
-MAY_CHANGE = {
-    "kclips", "output", "resume", "run_id", "paths", "trainer", "logger", "callback", "workers", "choices", "debug",
-    "sample_every", "metric_every", "checkpoint_every", "keep_every", "log_every", "protocol", "extractor", "metric",
-    "best", "features_cache", "weights",
-}  # fmt: skip
+# What may change when a run is continued: its length, the machine, and where, how often and on what it reports.
+MAY_CHANGE = PLACE | {"metric_every", "protocol", "extractor", "metric", "best"}
 
 
 @hydra.main(config_path=str(CONF_DIR), config_name="train", version_base="1.3")

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from vgen.clip import Clip, Judgement
 from vgen.layer.attention import SelfAttention
-from vgen.layer.frame_choice import random_frames
+from vgen.layer.frame_choice import check_image_frames, random_frames
 from vgen.layer.init import init_orthogonal
 from vgen.layer.noise import InstanceNoise
 from vgen.layer.projection import ProjectionVerdict
@@ -55,11 +55,7 @@ class DVDGANDiscriminator(nn.Module):
         max_channels: int = 512,
     ):
         super().__init__()
-        if not 1 <= image_frames <= frames:
-            raise ValueError(
-                f"discriminator.image_frames={image_frames} must lie between 1 and the {frames} frames of a clip "
-                "(clip.frames)"
-            )
+        check_image_frames(image_frames, frames)
         self.size = size
         self.channels = channels
         self.frames = frames

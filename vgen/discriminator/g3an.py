@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vgen.clip import Clip, Judgement
-from vgen.layer.frame_choice import random_frames
+from vgen.layer.frame_choice import check_image_frames, random_frames
 from vgen.layer.noise import InstanceNoise
 from vgen.layer.pyramid import check_video, doublings, temporal_kernels, widths
 from vgen.layer.spectral import add_spectral_norm
@@ -50,11 +50,7 @@ class G3ANDiscriminator(nn.Module):
         max_channels: int = 512,
     ):
         super().__init__()
-        if not 1 <= image_frames <= frames:
-            raise ValueError(
-                f"discriminator.image_frames={image_frames} must lie between 1 and the {frames} frames of a clip "
-                "(clip.frames)"
-            )
+        check_image_frames(image_frames, frames)
         self.size = size
         self.channels = channels
         self.classes = classes

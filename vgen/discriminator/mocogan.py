@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vgen.clip import Clip, Judgement
 from vgen.layer.batch_norm import BatchNorm
-from vgen.layer.frame_choice import random_frames
+from vgen.layer.frame_choice import check_image_frames, random_frames
 from vgen.layer.noise import InstanceNoise
 from vgen.layer.pyramid import check_video, doublings, temporal_kernels, widths
 from vgen.layer.recompute import run_stages
@@ -117,11 +117,7 @@ def _check(image: str, video: str, classes: int, frames: int, image_frames: int)
             f"discriminator.video={video} cannot tell {classes} classes apart; "
             "set discriminator.video=full, or discriminator.classes=0"
         )
-    if not 1 <= image_frames <= frames:
-        raise ValueError(
-            f"discriminator.image_frames={image_frames} must lie between 1 and the {frames} frames of a clip "
-            "(clip.frames)"
-        )
+    check_image_frames(image_frames, frames)
 
 
 def _judge(

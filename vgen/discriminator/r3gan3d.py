@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vgen.clip import Clip, Judgement
-from vgen.layer.frame_choice import random_frames
+from vgen.layer.frame_choice import check_image_frames, random_frames
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import check_video, widths
 from vgen.layer.r3gan import FromPixels, Verdict, clip_lengths, stage_count, stages
@@ -61,11 +61,7 @@ class R3GAN3DDiscriminator(nn.Module):
         super().__init__()
         if frames < 1:
             raise ValueError(f"clip.frames={frames}: a clip has at least one frame")
-        if not 0 <= image_frames <= frames:
-            raise ValueError(
-                f"discriminator.image_frames={image_frames} must lie between 0 and the {frames} frames of a clip "
-                "(clip.frames)"
-            )
+        check_image_frames(image_frames, frames, least=0)
         self.size = size
         self.frames = frames
         self.channels = channels

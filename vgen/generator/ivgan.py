@@ -12,7 +12,7 @@ from vgen.layer.growth import grow, halved_lengths
 from vgen.layer.init import init_both_fans
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import doublings, widths
-from vgen.layer.times import check_equally_spaced
+from vgen.layer.times import check_equally_spaced, check_length
 
 
 class IVGAN(nn.Module):
@@ -74,19 +74,12 @@ class IVGAN(nn.Module):
         return {"z": torch.randn(batch, self.latent_dim, generator=rng)}
 
     def check_times(self, times: Tensor) -> None:
-        self._check_length(times)
+        check_length(times, self.frames, who="generator=ivgan")
         check_equally_spaced(times, who="generator=ivgan")
-
-    def _check_length(self, times: Tensor) -> None:
-        if times.shape[1] != self.frames:
-            raise ValueError(
-                f"generator=ivgan makes clips of {self.frames} frames only, not of {times.shape[1]}; "
-                "set clip.frames to the length you want and train it, or use generator=mocogan"
-            )
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W) in [-1, 1]."""
-        self._check_length(times)
+        check_length(times, self.frames, who="generator=ivgan")
         code = latent["z"]
         if self.classes:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype)], 1)

@@ -7,7 +7,7 @@ from vgen.clip import Latent
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import widths
 from vgen.layer.r3gan import Basis, ToPixels, clip_lengths, stage_count, stages
-from vgen.layer.times import check_equally_spaced
+from vgen.layer.times import check_equally_spaced, check_length
 
 
 class R3GAN3D(nn.Module):
@@ -76,19 +76,12 @@ class R3GAN3D(nn.Module):
         return {"z": torch.randn(batch, self.latent_dim, generator=rng)}
 
     def check_times(self, times: Tensor) -> None:
-        self._check_length(times)
+        check_length(times, self.frames, who="generator=r3gan3d")
         check_equally_spaced(times, who="generator=r3gan3d")
-
-    def _check_length(self, times: Tensor) -> None:
-        if times.shape[1] != self.frames:
-            raise ValueError(
-                f"generator=r3gan3d makes clips of {self.frames} frames only, not of {times.shape[1]}; "
-                "set clip.frames to the length you want and train it, or use generator=mocogan"
-            )
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W)."""
-        self._check_length(times)
+        check_length(times, self.frames, who="generator=r3gan3d")
         code = latent["z"]
         if self.embedding is not None:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype) @ self.embedding], 1)

@@ -10,7 +10,7 @@ from vgen.layer.init import init_normal
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import doublings, widths
 from vgen.layer.recompute import run_stages
-from vgen.layer.times import check_equally_spaced
+from vgen.layer.times import check_equally_spaced, check_length
 
 
 class VGAN(nn.Module):
@@ -78,15 +78,8 @@ class VGAN(nn.Module):
         return {"z": torch.randn(batch, self.latent_dim, generator=rng)}
 
     def check_times(self, times: Tensor) -> None:
-        self._check_length(times)
+        check_length(times, self.frames, who="generator=vgan")
         check_equally_spaced(times, who="generator=vgan")
-
-    def _check_length(self, times: Tensor) -> None:
-        if times.shape[1] != self.frames:
-            raise ValueError(
-                f"generator=vgan makes clips of {self.frames} frames only, not of {times.shape[1]}; "
-                "set clip.frames to the length you want and train it, or use generator=mocogan"
-            )
 
     def decompose(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         """All that the video is made of.
@@ -95,7 +88,7 @@ class VGAN(nn.Module):
             "video", "foreground", "background": (B, C, T, H, W) in [-1, 1]; the background is still.
             "mask": (B, 1, T, H, W) in [0, 1], 1 where the foreground shows.
         """
-        self._check_length(times)
+        check_length(times, self.frames, who="generator=vgan")
         code = latent["z"]
         if self.classes:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype)], 1)

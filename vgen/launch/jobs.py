@@ -97,6 +97,18 @@ class Jobs:
         self.launched += len(jobs)
         return [_ended(job, one) for job, one in zip(jobs, returned, strict=True)]
 
+    def run(self, jobs: Sequence[Job]) -> list[Ended]:
+        """All there is to a sweep that knows its jobs: check them, make the folder, launch.
+
+        Raises SweepError, at the end, if some of them failed.
+        """
+        self.check(jobs)
+        self.begin()
+        ended = self.launch(jobs)
+        if any(one.error for one in ended):
+            raise SweepError(failures(ended))
+        return ended
+
     def _words(self, job: Job) -> list[str]:
         place = {"hydra.sweep.dir": str(self.folder), "hydra.sweep.subdir": job.folder}
         return [*job.overrides, *(f"{key}={quoted(value)}" for key, value in place.items())]

@@ -9,7 +9,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from vgen.files import replacing
-from vgen.launch.jobs import Ended, Job, Jobs, SweepError, failures
+from vgen.launch.jobs import Ended, Job, Jobs
 
 
 class Listed(Sweeper):
@@ -27,12 +27,7 @@ class Listed(Sweeper):
         listed: dict[str, list[str]] = json.loads(Path(self.file).read_text(encoding="utf-8"))
         shared = [a for a in arguments if not a.startswith("output=")]
         jobs = [Job((*words, *shared), folder) for folder, words in listed.items()]
-        self.jobs.check(jobs)
-        self.jobs.begin()
-        ended = self.jobs.launch(jobs)
-        if any(one.error for one in ended):
-            raise SweepError(failures(ended))
-        return ended
+        return self.jobs.run(jobs)
 
 
 def write_jobs(file: Path, jobs: Mapping[str, Sequence[str]]) -> Path:

@@ -9,7 +9,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from vgen.launch.jobs import Ended, Job, Jobs, SweepError, failures, folder_name
+from vgen.launch.jobs import Ended, Job, Jobs, SweepError, folder_name
 
 
 class Product(Sweeper):
@@ -32,12 +32,7 @@ class Product(Sweeper):
     def sweep(self, arguments: list[str]) -> list[Ended]:
         assert self.jobs is not None
         jobs = combinations(self.jobs.parse(self.space, arguments))
-        self.jobs.check(jobs)
-        self.jobs.begin()
-        ended = self.jobs.launch(jobs)
-        if any(one.error for one in ended):
-            raise SweepError(failures(ended))
-        return ended
+        return self.jobs.run(jobs)
 
 
 def combinations(overrides: Sequence[Override]) -> list[Job]:

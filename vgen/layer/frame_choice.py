@@ -6,6 +6,15 @@ from torch import Tensor
 from vgen.rng import draw_rows
 
 
+def check_image_frames(image_frames: int, frames: int, *, least: int = 1) -> None:
+    """ValueError unless a judge can see `image_frames` of the `frames` of a clip."""
+    if not least <= image_frames <= frames:
+        raise ValueError(
+            f"discriminator.image_frames={image_frames} must lie between {least} and the {frames} frames of a clip "
+            "(clip.frames)"
+        )
+
+
 def random_frames(batch: int, frames: int, count: int) -> Tensor:
     """Index (B, count) of `count` different frames of each clip of `frames`, in random order, all alike likely."""
     chance = draw_rows(batch, lambda rows, rng: torch.rand(rows, frames, generator=rng))

@@ -13,3 +13,12 @@ def check_equally_spaced(times: Tensor, *, who: str) -> None:
         if (spread > 1e-3).any():
             at = [round(time, 3) for time in clip.tolist()]
             raise ValueError(f"{who} makes equally spaced frames only, not at {at}; set sampler=consecutive")
+
+
+def check_length(times: Tensor, frames: int | None, *, who: str) -> None:
+    """ValueError unless clips at `times` (B, T) have the only number of frames that the generator makes."""
+    if times.shape[1] != frames:
+        raise ValueError(
+            f"{who} makes clips of {frames} frames only, not of {times.shape[1]}; "
+            "set clip.frames to the length you want and train it, or use generator=mocogan"
+        )
