@@ -28,7 +28,7 @@ TINY = [
 # What a step, an evaluation and a checkpoint consist of. Each checkpoint is one os.fsync of the file and one of
 # the folder: before the first nothing but a partial file is there, before the second it has its name.
 PREPARING = [
-    "vgen.data.packed:_write_header:1:before",
+    "vgen.data.packing:write_header:1:before",
     "vgen.data.videos:write_pack:1:after",
     "vgen.cli.train:build_model:1:after",
 ]

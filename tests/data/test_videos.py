@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from movies import moving_bar, write_frames, write_movie, write_strip
 
-from vgen.data import cache, packed
+from vgen.data import cache, packing
 from vgen.data.source import VideoSource
 from vgen.data.videos import Videos
 
@@ -214,7 +214,7 @@ def test_bad_files_are_skipped_listed_and_logged(folder, caplog):
         "skipped a/half.png",
         "skipped b/broken.png",
     ]
-    assert len(json.loads((packs(folder)[0] / "index.json").read_text())["skipped"]) == 3
+    assert len(json.loads((packs(folder)[0] / "dataset.json").read_text())["skipped"]) == 3
     with pytest.raises(ValueError, match=r"data\.strict: a/bad\.png: .*\(and 2 more\)"):
         open_videos(folder, strict=True)
 
@@ -263,7 +263,7 @@ def test_the_cache_is_where_the_environment_says(folder, monkeypatch):
 def test_a_damaged_pack_is_made_again(folder, damage):
     before = open_videos(folder).fingerprint
     pack = packs(folder)[0]
-    frames, index = pack / "frames.npy", pack / "index.json"
+    frames, index = pack / "frames.npy", pack / "dataset.json"
     size = frames.stat().st_size
     match damage:
         case "short":
@@ -296,7 +296,7 @@ def test_a_full_disk_is_said_before_and_during(folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(packed.shutil, "copyfileobj", full)
+        patch.setattr(packing.shutil, "copyfileobj", full)
         with pytest.raises(ValueError, match=r"too little space in the cache .*No space left"):
             open_videos(folder)
     assert packs(folder) == []
@@ -312,7 +312,7 @@ def test_a_cache_that_cannot_be_written_is_said(folder):
 def test_long_videos_go_over_the_disk(folder, monkeypatch):
     before = open_videos(folder).fingerprint
     shutil.rmtree(folder.parent / "cache")
-    monkeypatch.setattr(packed, "IN_MEMORY", 1000)
+    monkeypatch.setattr(packing, "IN_MEMORY", 1000)
     assert open_videos(folder).fingerprint == before
 
 

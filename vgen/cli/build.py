@@ -16,6 +16,7 @@ from vgen.cli.precision import settle_precision
 from vgen.clip import Clip, Generator, Sampler, as_generator
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
+from vgen.data.packed import PackedVideos
 from vgen.data.source import VideoSource
 from vgen.data.videos import Videos
 from vgen.launch.processes import process_count
@@ -43,7 +44,7 @@ def build_source(config: DictConfig) -> tuple[VideoSource, Sampler]:
     """The videos of a run and its sampler; videos too short for the sampler do not count."""
     sampler: Sampler = instantiate(config.sampler)
     source: VideoSource = instantiate(config.data)
-    if isinstance(source, Videos):
+    if isinstance(source, Videos | PackedVideos):
         source.min_frames = sampler.span
     return source, sampler
 

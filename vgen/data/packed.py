@@ -1,38 +1,49 @@
-"""Decoded videos in one memory-mapped file: decode once, read at the speed of memory.
+"""Decoded videos in memory-mapped files: decode once, read at the speed of memory.
 
-A pack is a folder with `frames.npy`, all frames of all videos (N, H, W, C) uint8, and `index.json`,
-which says where each video begins. It is written under a temporary name, synced and renamed, so a folder of
-the right name is whole; `open_pack` checks that it is.
+A packed dataset is a folder. What lies in it:
+
+    dataset.json       what is in the shards; written last, so that a folder which has it is whole
+    shards/00000.npy   frames (n, H, W, C) uint8 of videos in order; each video lies in one shard, without a gap
+    shards/00001.npy
+
+A shard is a .npy file (version 1.0, C order): its last n * H * W * C bytes are the frames, what is before them is the
+header, `bytes` in the index is the size of both. `dataset.json` is one object:
+
+    format, version   "vgen packed clips", 3
+    key               hash of everything that the pixels were made of and how; None if it is not known
+    frame             [H, W, C]
+    settings          arguments of `vgen.data.videos.Videos` that pixels depend on: size, channels, resize, ...
+    classes           names, in order of the labels; empty if unlabelled
+    shards            [{file, frames, bytes, sha256}] in order; sha256 of the whole file
+    videos            [{name, label, split, fps, lossy, stored, shard, start, frames, hash}] in order; frames
+                      [start, start + frames) of shard number `shard`; `hash` is BLAKE2b (16 bytes) of its pixels
+    skipped           [{path, reason}]
+
+and, for those who read it, name, source, counts, splits, fps, fingerprint, licence, citation, vgen, created. The cache
+of `data=videos` is the same with one shard, `frames.npy`, without sha256 and the last line.
 """
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import IO
+from statistics import median
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from vgen.data.cache import alone, publishing, sync
-from vgen.data.decode import Probe
 from vgen.data.source import Skipped
+from vgen.data.storage import INDEX, open_shard, read_index, shard_bytes
 
-VERSION = 2
-IN_MEMORY = 64 << 20  # bytes of one video; a longer one waits on disk for its turn
+FORMAT, VERSION = "vgen packed clips", 3
 
 
 @dataclass(frozen=True)
 class Packed:
-    """One video of a pack: frames [start, start + frames) of the file. `stored` is its own size, "320x240"."""
+    """One video of a pack: frames [start, start + frames) of a shard. `stored` is its own size, "320x240"."""
 
     name: str
     label: int | None
@@ -42,166 +53,289 @@ class Packed:
     start: int
     frames: int
     hash: str
+    shard: int = 0
+    split: str | None = None
 
 
 @dataclass(frozen=True)
+class Shard:
+    """A file of frames: its name in the folder, how many it holds, its size and hash."""
+
+    file: str
+    frames: int
+    bytes: int
+    sha256: str | None = None
+
+
 class Pack:
-    """A whole pack: the mapped frames (N, H, W, C), where the videos are, and what was left out."""
+    """A whole pack: where its videos are, and what was left out. Shards are opened when they are first read.
 
-    frames: np.ndarray
-    videos: list[Packed]
-    skipped: list[Skipped]
+    Args:
+        folder: where it lies.
+        index: what its `dataset.json` says.
 
+    Raises:
+        FileNotFoundError: a shard is missing.
+        ValueError: the index is of something else, or a shard is not as long as it says.
+    """
 
-@dataclass(frozen=True)
-class Job:
-    """One video to pack: `frames` yields blocks (n, H, W, C) uint8, or raises to have it skipped."""
+    def __init__(self, folder: str, index: dict[str, Any]) -> None:
+        if not isinstance(index, dict) or index.get("format") != FORMAT:
+            raise ValueError(f"{folder}/{INDEX} is not that of a packed dataset")
+        if index.get("version") != VERSION:
+            raise ValueError(
+                f"{folder} has version {index.get('version')} of the packed format, and this vgen reads {VERSION}: "
+                "prepare it again"
+            )
+        try:
+            self.frame: tuple[int, int, int] = tuple(index["frame"])
+            self.shards = [Shard(**shard) for shard in index["shards"]]
+            self.videos = [Packed(**video) for video in index["videos"]]
+            self.skipped = [Skipped(**video) for video in index["skipped"]]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder}/{INDEX} is damaged: {error}") from error
+        self.folder, self.index = folder, index
+        self._maps: dict[int, np.ndarray] = {}
+        self._check()
 
-    name: str
-    label: int | None
-    probe: Callable[[], Probe]
-    frames: Callable[[], Iterator[np.ndarray]]
+    def read(self, video: Packed, indices: np.ndarray) -> np.ndarray:
+        """Frames `indices` (T,) of a video: (T, H, W, C) uint8, a copy. Raises IndexError for one it does not have."""
+        indices = np.asarray(indices)
+        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
+            raise IndexError(
+                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
+            )
+        frames = self._maps.get(video.shard)
+        if frames is None:
+            frames = self._maps[video.shard] = self._open(video.shard)
+        return frames[video.start + indices]
+
+    def _open(self, number: int) -> np.ndarray:
+        shard = self.shards[number]
+        frames = open_shard(self.folder, shard.file)
+        if frames.shape != (shard.frames, *self.frame):
+            raise ValueError(
+                f"{shard.file} in {self.folder} holds {frames.shape}, and {INDEX} says {shard.frames} of {self.frame}"
+            )
+        return frames
+
+    def _check(self) -> None:
+        for shard in self.shards:
+            size = shard_bytes(self.folder, shard.file)
+            if size != shard.bytes:
+                raise ValueError(
+                    f"{shard.file} in {self.folder} has {size:,} bytes, and {INDEX} says {shard.bytes:,}: damaged"
+                )
+        ends = dict.fromkeys(range(len(self.shards)), 0)
+        for video in self.videos:
+            if ends.get(video.shard) != video.start:
+                raise ValueError(
+                    f"{self.folder}/{INDEX} is damaged: {video.name} does not follow its predecessor"
+                )
+            ends[video.shard] += video.frames
+        if any(ends[i] != shard.frames for i, shard in enumerate(self.shards)):
+            raise ValueError(f"{self.folder}/{INDEX} is damaged: its videos do not fill its shards")
 
 
 def open_pack(folder: Path, key: str) -> Pack | None:
     """The pack in `folder`; None if there is none, it was made of something else (`key`) or is not whole."""
     try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        if index["version"] != VERSION or index["key"] != key:
+        index = read_index(str(folder))
+        if index["key"] != key:
             return None
-        videos = [Packed(**video) for video in index["videos"]]
-        skipped = [Skipped(**video) for video in index["skipped"]]
-        if not videos:
-            return Pack(np.zeros((0, *index["frame"]), np.uint8), videos, skipped)
-        frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-        stored = (folder / "frames.npy").stat().st_size
+        pack = Pack(str(folder), index)
+        for number in range(len(pack.shards)):
+            pack._open(number)
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
-    shape = (sum(video.frames for video in videos), *index["frame"])
-    if frames.dtype != np.uint8 or frames.shape != shape or stored != frames.offset + frames.nbytes:
-        return None
-    return Pack(frames.view(np.ndarray), videos, skipped)
-
-
-def write_pack(
-    folder: Path, key: str, jobs: list[Job], *, frame: tuple[int, int, int], estimate: int
-) -> Pack:
-    """Decode `jobs` into a pack of frames of shape `frame` at `folder`, or open what another process wrote.
-
-    Args:
-        estimate: bytes that the frames will take, to refuse early what cannot fit.
-
-    Raises:
-        ValueError: the cache folder cannot be written or is too small.
-    """
-    with alone(folder):
-        pack = open_pack(folder, key)
-        if pack is None:
-            with publishing(folder, estimate) as temporary:
-                _fill(temporary, key, jobs, frame)
-            pack = open_pack(folder, key)
-    if pack is None:
-        raise ValueError(f"the cache {folder} was changed while it was written: run again")
     return pack
 
 
-def _fill(folder: Path, key: str, jobs: list[Job], frame: tuple[int, int, int]) -> None:
-    videos: list[Packed] = []
-    skipped: list[Skipped] = []
-    total = 0
-    with open(folder / "frames.npy", "wb") as file:
-        _write_header(file, 0, frame)
-        with closing(_decoded(jobs, folder)) as decoded:
-            for job, result in decoded:
-                if isinstance(result, str):
-                    skipped.append(Skipped(job.name, result))
-                    continue
-                with result.pixels as pixels:
-                    shutil.copyfileobj(pixels, file, 1 << 20)
-                facts, (width, height) = result.probe, result.probe.size
-                videos.append(
-                    Packed(
-                        name=job.name,
-                        label=job.label,
-                        fps=facts.fps,
-                        lossy=facts.lossy,
-                        stored=f"{width}x{height}",
-                        start=total,
-                        frames=result.frames,
-                        hash=result.hash,
-                    )
-                )
-                total += result.frames
-        file.seek(0)
-        _write_header(file, total, frame)
-        sync(file)
-    index = {"version": VERSION, "key": key, "frame": frame}
-    index |= {"videos": [asdict(v) for v in videos], "skipped": [asdict(s) for s in skipped]}
-    with open(folder / "index.json", "w", encoding="utf-8") as file:
-        json.dump(index, file, indent=1)
-        sync(file)
+def write_index(path: Path, index: dict[str, Any]) -> None:
+    """`index` as JSON with one line per video, so that people can read it and tools compare it."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return "[\n  " + ",\n  ".join(json.dumps(row) for row in value) + "\n ]"
+        return json.dumps(value)
+
+    lines = [f" {json.dumps(key)}: {text(value)}" for key, value in index.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
-def _write_header(file: IO[bytes], total: int, frame: tuple[int, int, int]) -> None:
-    # numpy pads the header, so that the number of frames can be filled in afterwards.
-    header = {"descr": "|u1", "fortran_order": False, "shape": (total, *frame)}
-    np.lib.format.write_array_header_1_0(file, header)
+def fingerprint_of(settings: dict[str, Any], classes: Sequence[str], videos: Iterable[Packed]) -> str:
+    """Hash of the pixels of `videos`, their order and labels; `settings` has size, channels and resize."""
+    rows = [(video.hash, video.frames, video.label) for video in videos]
+    facts = json.dumps([*(settings[key] for key in ("size", "channels", "resize")), list(classes), rows])
+    return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    pixels: IO[bytes]
-    frames: int
-    probe: Probe
-    hash: str
+def typical_rate(videos: Iterable[Packed]) -> float | None:
+    """The median of the frame rates that are known."""
+    rates = [video.fps for video in videos if video.fps is not None]
+    return median(rates) if rates else None
 
 
-def _decoded(jobs: list[Job], folder: Path) -> Generator[tuple[Job, _Decoded | str], None, None]:
-    """The jobs in order with their frames, or why they have none; decoded side by side, a few ahead."""
-    threads = min(8, os.cpu_count() or 1)  # decoding and resizing run outside the interpreter's lock
-    stop = threading.Event()
-    pending: deque[tuple[Job, Future[_Decoded | str]]] = deque()
-    todo = iter(jobs)
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        tqdm(total=len(jobs), desc="Decoding", unit="video", disable=None) as bar,
-    ):
+def any_lossy(videos: Iterable[Packed]) -> bool | None:
+    """Whether storing them has changed the pictures of some; None if no one can tell."""
+    known = {video.lossy for video in videos}
+    return True if True in known else None if None in known else False
+
+
+def list_sizes(videos: Iterable[Packed]) -> str:
+    """Width and height before resizing, the most frequent first: "320x240" or "320x240, 64x64, 4 more"."""
+    sizes = [size for size, _ in Counter(video.stored for video in videos).most_common()]
+    return ", ".join(sizes[:3] + [f"{len(sizes) - 3} more"] * (len(sizes) > 3))
+
+
+class PackedVideos:
+    """What `vgen prepare` has packed: the clips, bit for bit, that `data=videos` makes of the same files.
+
+    Args:
+        path: its folder.
+        size, channels: what it must have been packed at; None takes what there is.
+        split: use the videos of this split only ("train"); None: all.
+        min_frames: shorter videos are skipped; may be set until `prepare`.
+
+    Raises:
+        FileNotFoundError: no packed dataset there (on first use).
+        ValueError: packed at another size, no such split, damaged, or no video left (on first use).
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        size: int | None = None,
+        channels: int | None = None,
+        split: str | None = None,
+        min_frames: int = 1,
+    ) -> None:
+        self.path = str(Path(path).expanduser().absolute())
+        self.size, self.channels = size, channels
+        self.split = split
+        self.min_frames = min_frames
+        self.name = Path(self.path).name
+        self.skipped: list[Skipped] = []
+        self._pack: Pack | None = None
+        self._kept: list[Packed] | None = None
+
+    @cached_property
+    def index(self) -> dict[str, Any]:
+        """What the dataset's `dataset.json` says."""
         try:
-            while True:
-                while len(pending) < 2 * threads and (job := next(todo, None)) is not None:
-                    pending.append((job, pool.submit(_decode, job, folder, stop)))
-                if not pending:
-                    return
-                job, future = pending.popleft()
-                yield job, future.result()
-                bar.update()
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+            return read_index(self.path)
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"data.path: {self.path} is no packed dataset (no {INDEX} in it): make one with vgen "
+                "prepare, or read it with data=videos"
+            ) from None
+        except ValueError as error:
+            raise ValueError(f"{self.path}/{INDEX} is damaged: {error}") from error
 
+    @property
+    def classes(self) -> list[str]:
+        return list(self.index["classes"])
 
-def _decode(job: Job, folder: Path, stop: threading.Event) -> _Decoded | str:
-    pixels = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115 - read by the caller
-    digest, count = hashlib.blake2b(digest_size=16), 0
-    try:
-        probe, blocks = job.probe(), job.frames()
-    except Exception as error:  # whatever is wrong with one video must not stop the others
-        return _reason(error)
-    while not stop.is_set():
-        try:
-            block = next(blocks, None)
-        except Exception as error:
-            return _reason(error)
-        if block is None:
-            break
-        raw = block.reshape(-1).data
-        pixels.write(raw)  # an error here is the cache's, not the video's
-        digest.update(raw)
-        count += len(block)
-    pixels.seek(0)
-    return _Decoded(pixels, count, probe, digest.hexdigest())
+    @property
+    def resize(self) -> str:
+        """How the videos were brought to their size."""
+        return self.index["settings"]["resize"]
 
+    @property
+    def resample(self) -> str:
+        return self.index["settings"]["resample"]
 
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())
+    def describe(self) -> str:
+        """What is there, in one line: "56 packed videos in 4 classes"."""
+        what = f"{len(self.index['videos']):,} packed videos"
+        return f"{what} in {len(self.classes)} classes" if self.classes else what
+
+    def prepare(self) -> None:
+        """Nothing to do but to see that it is there."""
+        self.setup()
+
+    def setup(self) -> None:
+        pack = self._open()
+        height, width, channels = pack.frame
+        if self.size not in (None, height) or (self.size is not None and height != width):
+            raise ValueError(
+                f"{self.path} is packed at {width}x{height}: set clip.size={height}, or prepare it at {self.size}"
+            )
+        if self.channels not in (None, channels):
+            raise ValueError(
+                f"{self.path} is packed with {channels} channels: set clip.channels={channels}, or prepare it again"
+            )
+        of_split = [video for video in pack.videos if self.split in (None, video.split)]
+        if not of_split:
+            splits = sorted({video.split for video in pack.videos if video.split})
+            there = f"it has {', '.join(splits)}" if splits else "it has none"
+            raise ValueError(f"data.split={self.split}: no such split in {self.path}; {there}")
+        self._kept = [video for video in of_split if video.frames >= self.min_frames]
+        self.__dict__.pop("fingerprint", None)
+        short = [
+            Skipped(video.name, f"{video.frames} frames, {self.min_frames} needed")
+            for video in of_split
+            if video.frames < self.min_frames
+        ]
+        self.skipped = [*pack.skipped, *short]
+        if not self._kept:
+            first = short[0]
+            raise ValueError(
+                f"data.path: no usable video in {self.path}: {first.path}: {first.reason} (and {len(short) - 1} more)"
+            )
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    def length(self, i: int) -> int:
+        return self._videos[i].frames
+
+    def label(self, i: int) -> int | None:
+        return self._videos[i].label
+
+    def read(self, i: int, indices: np.ndarray) -> np.ndarray:
+        return self._open().read(self._videos[i], indices)
+
+    @property
+    def names(self) -> list[str]:
+        """Path of every video in the folder that it was made of."""
+        return [video.name for video in self._videos]
+
+    @property
+    def rates(self) -> list[float | None]:
+        """Frames per second of every video, None where it does not say."""
+        return [video.fps for video in self._videos]
+
+    @property
+    def fps(self) -> float | None:
+        return typical_rate(self._videos)
+
+    @property
+    def lossy(self) -> bool | None:
+        """Whether storing the videos had changed their pictures before they were packed."""
+        return any_lossy(self._videos)
+
+    @property
+    def stored_sizes(self) -> str:
+        """Width and height before they were resized."""
+        return list_sizes(self._videos)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of `data=videos` with the same files and settings."""
+        return fingerprint_of(self.index["settings"], self.classes, self._videos)
+
+    @property
+    def _videos(self) -> list[Packed]:
+        if self._kept is None:
+            raise RuntimeError(f"{self.path}: prepare() and setup() come first")
+        return self._kept
+
+    def _open(self) -> Pack:
+        if self._pack is None:  # also in a spawned worker, where the maps did not come along
+            self._pack = Pack(self.path, self.index)
+        return self._pack
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_pack": None}

@@ -9,13 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from vgen.data.decode import Unreadable, decode, first_size, probe
 from vgen.data.layout import Entry, Layout, scan
-from vgen.data.packed import VERSION, Job, Pack, Packed, open_pack, write_pack
+from vgen.data.packed import (
+    VERSION,
+    Pack,
+    Packed,
+    any_lossy,
+    fingerprint_of,
+    list_sizes,
+    open_pack,
+    typical_rate,
+)
+from vgen.data.packing import Job, write_pack
 from vgen.data.resize import Resample, Resize, to_channels, to_square
 from vgen.data.source import Skipped
 
@@ -107,14 +117,24 @@ class Videos:
             return 1, 1  # nothing is readable: decoding will say why of each
         return sizes.most_common(1)[0][0]
 
+    def frame_size(self) -> tuple[int, int]:
+        """Height and width of the packed frames."""
+        return self.native_frame() if self.size is None else (self.size, self.size)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments that pixels depend on."""
+        keys = ("size", "channels", "resize", "resample")
+        return {key: getattr(self, key) for key in keys}
+
     def prepare(self) -> None:
-        pack = open_pack(self._folder, self._key)
+        pack = open_pack(self._folder, self.key)
         if pack is None:
             log.info("%s: decoding %s into %s", self.path, self.describe(), self._folder)
-            size = self.native_frame() if self.size is None else (self.size, self.size)
-            jobs = [self._job(entry, size) for entry in self.layout.entries]
+            size = self.frame_size()
+            jobs = [self.job(entry, size) for entry in self.layout.entries]
             frame = (*size, self.channels)
-            pack = write_pack(self._folder, self._key, jobs, frame=frame, estimate=self._estimate(size))
+            pack = write_pack(self._folder, self.key, jobs, frame=frame, estimate=self.estimate(size))
         self._adopt(pack)
         for skipped in self.skipped[:LISTED]:
             log.warning("skipped %s: %s", skipped.path, skipped.reason)
@@ -122,7 +142,7 @@ class Videos:
             log.warning("skipped %d more videos of %s", len(self.skipped) - LISTED, self.path)
 
     def setup(self) -> None:
-        pack = open_pack(self._folder, self._key)
+        pack = open_pack(self._folder, self.key)
         if pack is None:
             raise ValueError(
                 f"{self.path} has changed or was not prepared: no packed videos in {self._folder}"
@@ -139,17 +159,11 @@ class Videos:
         return self._videos[i].label
 
     def read(self, i: int, indices: np.ndarray) -> np.ndarray:
-        video, indices = self._videos[i], np.asarray(indices)
-        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
-            raise IndexError(
-                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
-            )
-        return self._open().frames[video.start + indices]
+        return self._open().read(self._videos[i], indices)
 
     @property
     def fps(self) -> float | None:
-        rates = [video.fps for video in self._videos if video.fps is not None]
-        return median(rates) if rates else None
+        return typical_rate(self._videos)
 
     @property
     def names(self) -> list[str]:
@@ -164,14 +178,12 @@ class Videos:
     @property
     def lossy(self) -> bool | None:
         """Whether storing them has changed the pictures of some; None if no one can tell."""
-        known = {video.lossy for video in self._videos}
-        return True if True in known else None if None in known else False
+        return any_lossy(self._videos)
 
     @property
     def stored_sizes(self) -> str:
         """Width and height before resizing, the most frequent first: "320x240" or "320x240, 64x64, 4 more"."""
-        sizes = [size for size, _ in Counter(video.stored for video in self._videos).most_common()]
-        return ", ".join(sizes[:3] + [f"{len(sizes) - 3} more"] * (len(sizes) > 3))
+        return list_sizes(self._videos)
 
     @property
     def fingerprint(self) -> str:
@@ -179,9 +191,7 @@ class Videos:
 
     @cached_property
     def _fingerprint(self) -> str:
-        videos = [(video.hash, video.frames, video.label) for video in self._videos]
-        facts = json.dumps([self.size, self.channels, self.resize, self.classes, videos])
-        return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
+        return fingerprint_of(self.settings, self.classes, self._videos)
 
     def _adopt(self, pack: Pack) -> None:
         self._pack = pack
@@ -207,7 +217,7 @@ class Videos:
 
     def _open(self) -> Pack:
         if self._pack is None:  # in a spawned worker, where the map did not come along
-            self._pack = open_pack(self._folder, self._key)
+            self._pack = open_pack(self._folder, self.key)
             if self._pack is None:
                 raise RuntimeError(f"the packed videos in {self._folder} are gone")
         return self._pack
@@ -217,10 +227,10 @@ class Videos:
 
     @property
     def _folder(self) -> Path:
-        return self.cache / f"{self.name}-{self.size or 'native'}-{self._key}"
+        return self.cache / f"{self.name}-{self.size or 'native'}-{self.key}"
 
     @cached_property
-    def _key(self) -> str:
+    def key(self) -> str:
         """Hash of everything that the packed pixels follow from."""
         digest = hashlib.blake2b(digest_size=8)
         digest.update(json.dumps([VERSION, self.size, self.channels, self.resize, self.resample]).encode())
@@ -235,7 +245,8 @@ class Videos:
                 digest.update(json.dumps([entry.kind, entry.label, stamp]).encode())
         return digest.hexdigest()
 
-    def _job(self, entry: Entry, size: tuple[int, int]) -> Job:
+    def job(self, entry: Entry, size: tuple[int, int]) -> Job:
+        """How a video becomes frames of this size."""
         return Job(
             name=entry.name,
             label=entry.label,
@@ -259,7 +270,7 @@ class Videos:
         except Exception:  # decoding will say what is wrong with it
             return None
 
-    def _estimate(self, size: tuple[int, int]) -> int:
+    def estimate(self, size: tuple[int, int]) -> int:
         """Bytes that the packed frames will take, from the headers of a sample of the videos."""
         entries = self.layout.entries
         sample = entries[:: max(1, -(-len(entries) // PROBED))]
