@@ -1,9 +1,7 @@
 """Weights of published networks: found in a folder, else fetched from where they are published, and always hashed."""
 
-import hashlib
 import os
 import pickle
-import urllib.parse
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from vgen.extractor.download import GoneError, fetch_to
+from vgen.download import GoneError, digest_of, fetch
 
 
 @dataclass(frozen=True)
@@ -170,8 +168,7 @@ def load_into(module: torch.nn.Module, state: Mapping[str, Any], path: Path, *, 
 
 
 def _known(path: Path, source: Source | None) -> Weights:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = digest_of(path, "sha256")
     if source is None:
         return Weights(path, digest, None, None)
     published = None if source.sha256 is None else digest == source.sha256
@@ -196,23 +193,7 @@ def _missing(source: Source, path: Path) -> str:
 
 
 def _fetch(source: Source, path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    reasons = []
-    for url in source.urls:
-        try:
-            fetch_to(url, part, label=path.name)
-        except GoneError as reason:
-            reasons.append(f"{urllib.parse.urlsplit(url).hostname}: {reason}")
-            continue
-        with part.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if source.sha256 is not None and digest != source.sha256:
-            aside = path.with_name(path.name + ".wrong")
-            part.replace(aside)
-            raise ValueError(
-                f"{url} gave another file than published: sha256 {digest}, expected {source.sha256}; it is kept as "
-                f"{aside}, not used"
-            )
-        part.replace(path)
-        return
-    raise FileNotFoundError(f"{_missing(source, path)} ({'; '.join(reasons)})")
+    try:
+        fetch(source.urls, path, checksum=source.sha256 and f"sha256:{source.sha256}")
+    except GoneError as error:
+        raise FileNotFoundError(f"{_missing(source, path)} ({error})") from None

@@ -1,10 +1,14 @@
-"""One file from the web to the disk, going on where an interrupted download stopped."""
+"""Files from the web to the disk: whole and checked or not at all, going on where an interrupted download stopped."""
 
+import hashlib
 import http.client
+import re
 import shutil
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +22,52 @@ _BUSY = {408, 429, 500, 502, 503, 504}
 
 
 class GoneError(Exception):
-    """This URL will not give the file, and why."""
+    """No address will give the file, and why."""
+
+
+def fetch(urls: Sequence[str], path: Path, *, checksum: str | None = None) -> str:
+    """Bring a file to `path` from the first of `urls` that gives it; the address that did.
+
+    It lies in `path`.part until it is whole; the next call goes on with that.
+
+    Args:
+        checksum: "sha256:0123...", or another of hashlib's algorithms; None if nobody states it.
+
+    Raises:
+        GoneError: no address gives it.
+        ValueError: what came has another checksum; it is kept as `path`.wrong.
+    """
+    part = path.with_name(path.name + ".part")
+    reasons = []
+    for url in urls:
+        try:
+            fetch_to(url, part, label=path.name)
+        except GoneError as reason:
+            reasons.append(f"{urllib.parse.urlsplit(url).hostname}: {reason}")
+            continue
+        if checksum is not None and not matches(part, checksum):
+            algorithm, _, expected = checksum.partition(":")
+            aside = path.with_name(path.name + ".wrong")
+            found = digest_of(part, algorithm)
+            part.replace(aside)
+            raise ValueError(
+                f"{url} gave another file than published: {algorithm} {found}, expected {expected}; it is kept as "
+                f"{aside}, not used"
+            )
+        part.replace(path)
+        return url
+    raise GoneError("; ".join(reasons))
+
+
+def matches(path: Path, checksum: str) -> bool:
+    """Whether a file has the checksum "algorithm:hex"."""
+    algorithm, _, expected = checksum.partition(":")
+    return digest_of(path, algorithm) == expected.lower()
+
+
+def digest_of(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def fetch_to(url: str, part: Path, *, label: str) -> None:
@@ -37,8 +86,11 @@ def fetch_to(url: str, part: Path, *, label: str) -> None:
                 return
             reason = "the connection dropped"
         except urllib.error.HTTPError as error:
-            if error.code == 416 and before:  # the part is longer than the file, or of another one
-                part.unlink()
+            if error.code == 416 and before:
+                if _whole_length(error) == before:  # it was complete when the last attempt was cut off
+                    _forget_tag(part)
+                    return
+                part.unlink()  # longer than the file, or of another one
             elif error.code not in _BUSY:
                 raise GoneError(f"HTTP {error.code}") from None
             reason = f"HTTP {error.code}"
@@ -55,7 +107,7 @@ def fetch_to(url: str, part: Path, *, label: str) -> None:
 
 def _receive(url: str, part: Path, *, label: str) -> bool:
     """One request; whether `part` is complete after it."""
-    tag_file = part.with_name(part.name + ".etag")
+    tag_file = _tag_file(part)
     start = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "vgen"})
     if start:
@@ -67,6 +119,9 @@ def _receive(url: str, part: Path, *, label: str) -> bool:
             raise GoneError("it answered with a web page")
         if response.status != 206:
             start = 0  # the server sends the file from its beginning, whatever was asked for
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            part.unlink()
+            raise OSError("it sent another part than asked for")
         tag = response.headers.get("ETag", "")
         if tag and not tag.startswith("W/"):
             tag_file.write_text(tag)
@@ -86,23 +141,38 @@ def _receive(url: str, part: Path, *, label: str) -> bool:
             ) as bar,
         ):
             file.seek(start)
-            _copy(response, file, bar)
+            ended = _copy(response, file, bar)
             received = file.tell()
-    if total is not None and received < total:
+    if not ended or (total is not None and received < total):
         return False
-    tag_file.unlink(missing_ok=True)
+    _forget_tag(part)
     return True
 
 
-def _copy(response: http.client.HTTPResponse, file: BinaryIO, bar: "tqdm[Any]") -> None:
+def _whole_length(refusal: urllib.error.HTTPError) -> int | None:
+    """Length of the file, by a server that has no byte beyond it."""
+    found = re.fullmatch(r"bytes \*/(\d+)", refusal.headers.get("Content-Range", ""))
+    return int(found[1]) if found else None
+
+
+def _tag_file(part: Path) -> Path:
+    return part.with_name(part.name + ".etag")
+
+
+def _forget_tag(part: Path) -> None:
+    _tag_file(part).unlink(missing_ok=True)
+
+
+def _copy(response: http.client.HTTPResponse, file: BinaryIO, bar: "tqdm[Any]") -> bool:
+    """Write what comes; False if it broke off, as far as the protocol tells."""
     while True:
         try:
             chunk = response.read(_CHUNK)
         except http.client.IncompleteRead as error:
             chunk = error.partial
             file.write(chunk)
-            return
+            return False
         if not chunk:
-            return
+            return True
         file.write(chunk)
         bar.update(len(chunk))

@@ -1,0 +1,140 @@
+"""What a packed dataset is made of: folders of videos, the splits they belong to, and the classes of all."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vgen.data.packing import Job
+from vgen.data.source import Skipped
+from vgen.data.videos import Videos
+
+
+@dataclass(frozen=True)
+class Part:
+    """Videos of one split; `split` also leads their names. None: the whole dataset, of no split or of lists."""
+
+    source: Videos
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The videos to pack, in order; called with a number, it makes that video's job. It can be pickled.
+
+    Args:
+        parts: the folders, read with equal settings.
+        lists: split -> names of its videos, where lists tell and not folders.
+    """
+
+    parts: Sequence[Part]
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return sum(len(part.source.layout.entries) for part in self.parts)
+
+    def __call__(self, number: int) -> Job:
+        part, place = self._part(number)
+        source = part.source
+        return source.job(source.layout.entries[place], self.size)
+
+    def name(self, number: int) -> str:
+        """A video's path, relative to what holds all parts."""
+        part, place = self._part(number)
+        name = part.source.layout.entries[place].name
+        return name if part.split is None else f"{part.split}/{name}"
+
+    def split(self, number: int) -> str | None:
+        part, _ = self._part(number)
+        if part.split is not None:
+            return part.split
+        name = self.name(number)
+        return next((split for split, names in self.lists.items() if name in names), None)
+
+    def label(self, number: int) -> int | None:
+        part, place = self._part(number)
+        label = part.source.layout.entries[place].label
+        return None if label is None else self.classes.index(part.source.classes[label])
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Of all parts, sorted. ValueError if some parts have classes and others have none."""
+        unlabelled = [part.split for part in self.parts if not part.source.classes]
+        if unlabelled and len(unlabelled) < len(self.parts):
+            raise ValueError(f"the videos of {unlabelled[0]} have no classes, those of other splits have")
+        return sorted({name for part in self.parts for name in part.source.classes})
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Height and width of all frames."""
+        return self.parts[0].source.frame_size()
+
+    @property
+    def frame(self) -> tuple[int, int, int]:
+        return (*self.size, self.parts[0].source.channels)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.parts[0].source.settings
+
+    @property
+    def strict(self) -> bool:
+        """Whether a skipped video is an error."""
+        return any(part.source.strict for part in self.parts)
+
+    @property
+    def refused(self) -> list[Skipped]:
+        """What could not even be looked into."""
+        return [refused for part in self.parts for refused in part.source.layout.refused]
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of everything that pixels, labels and splits follow from; not of the place where the folders lie."""
+        lists = {split: sorted(names) for split, names in self.lists.items()}
+        facts = [[[part.split, part.source.key] for part in self.parts], lists]
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
+
+    def estimate(self) -> int:
+        """Bytes that the frames will take, as far as headers tell."""
+        return sum(part.source.estimate(self.size) for part in self.parts)
+
+    def describe(self) -> str:
+        """What was found, in one line."""
+        if len(self.parts) == 1 and self.parts[0].split is None:
+            return self.parts[0].source.describe()
+        return "; ".join(f"{part.split}: {part.source.describe()}" for part in self.parts)
+
+    def missing(self) -> dict[str, list[str]]:
+        """Names in the lists that no video bears."""
+        names = {self.name(number) for number in range(len(self))}
+        return {split: sorted(listed - names) for split, listed in self.lists.items() if listed - names}
+
+    def _part(self, number: int) -> tuple[Part, int]:
+        for part in self.parts:
+            count = len(part.source.layout.entries)
+            if number < count:
+                return part, number
+            number -= count
+        raise IndexError(f"video {number} is beyond the last")
+
+
+def read_list(path: Path) -> frozenset[str]:
+    """The videos that a split file names: the first word of each line (UCF-101's lists have a label after it).
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no text, or empty.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no list {path}")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text") from None
+    names = frozenset(line.split()[0] for line in lines if line.strip())
+    if not names:
+        raise ValueError(f"{path} names no video")
+    return names
