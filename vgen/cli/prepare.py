@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +176,16 @@ def _tell(index: dict[str, Any], output: Path, there: bool) -> None:
     splits = "".join(f", {split} {count:,}" for split, count in index["splits"].items())
     print(
         f"{output}: {counts['videos']:,} videos, {counts['frames']:,} frames of {width}x{height}x{channels}, "
-        f"{counts['bytes'] / 1e6:,.1f} MB in {len(index['shards'])} shards{splits}"
+        f"{counts['bytes'] / 1e6:,.1f} MB in {_count(index['shards'], 'shard')}{splits}"
         f"{'; it was there already' if there else ''}"
     )
     print(
         f"vgen train data=packed data.path={output} clip.size={height}" + " clip.channels=1" * (channels == 1)
     )
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things):,} {name}{'s' * (len(things) != 1)}"
 
 
 def _verify(folder: Path) -> None:
@@ -192,11 +196,11 @@ def _verify(folder: Path) -> None:
         print(problem, file=sys.stderr)
     if problems:
         raise ConfigError(
-            f"verify={folder}: {len(problems)} problems: remove the folder and prepare it again"
+            f"verify={folder}: {_count(problems, 'problem')}: remove the folder and prepare it again"
         )
     counts = source.index["counts"]
     print(
-        f"{folder}: {counts['videos']:,} videos in {len(source.index['shards'])} shards, all as they were written"
+        f"{folder}: {counts['videos']:,} videos in {_count(source.index['shards'], 'shard')}, all as they were written"
     )
 
 

@@ -30,6 +30,7 @@ from vgen.data.storage import INDEX, read_index
 from vgen.files import replacing
 
 UNFINISHED, WORK, LOCK = "unfinished.json", "work", ".lock"
+PARTIAL = ".*.partial*"  # what `replacing` leaves of a file if it is killed
 
 
 def prepare(
@@ -129,7 +130,7 @@ def _index(plan: Plan, state: State, key: str, facts: dict[str, Any]) -> dict[st
 
 def _finished(output: Path, key: str) -> dict[str, Any] | None:
     """The index of what is there already if it is the same. ValueError if something else is there."""
-    names = {item.name for item in output.iterdir()} - {LOCK}
+    names = {item.name for item in output.iterdir() if not item.match(PARTIAL)} - {LOCK}
     if INDEX in names:
         try:
             index = read_index(str(output))
@@ -170,6 +171,8 @@ def _clear(output: Path) -> None:
     (output / UNFINISHED).unlink(missing_ok=True)
     (output / JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(output / WORK, ignore_errors=True)
+    for partial in output.glob(PARTIAL):
+        partial.unlink(missing_ok=True)
 
 
 def _check_space(output: Path, needed: int) -> None:

@@ -96,6 +96,9 @@ def remarks(survey: Survey) -> list[str]:
     repeated = sum(len(group) - 1 for group in survey.equal)
     if repeated:
         said.append(f"{repeated:,} videos repeat another, pixel for pixel.")
+    if survey.near:
+        mirrored = sum(pair.mirrored for pair in survey.near)
+        said.append(f"{len(survey.near):,} pairs of videos look alike, {mirrored:,} of them mirrored.")
     leaks = [group for group in survey.equal if len({videos[i].split for i in group}) > 1]
     leaks += [
         [pair.one, pair.two] for pair in survey.near if videos[pair.one].split != videos[pair.two].split
