@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vgen.data.decode import Probe
+from vgen.data.entry import Block, Probe, untimed
 from vgen.data.packing import Job
 
 
@@ -23,8 +23,8 @@ class Jobs:
     def __call__(self, number: int) -> Job:
         return Job(str(number), None, lambda: Probe(2, 25.0, (4, 4), False), lambda: self._frames(number))
 
-    def _frames(self, number: int) -> Iterator[np.ndarray]:
-        yield np.full((1, 4, 4, 3), number, np.uint8)
+    def _frames(self, number: int) -> Iterator[Block]:
+        yield untimed(np.full((1, 4, 4, 3), number, np.uint8))
         deed = self.deeds[number]
         mark = self.folder / str(number)
         if deed == "raise":
@@ -34,4 +34,4 @@ class Jobs:
             os.kill(os.getpid(), signal.SIGSEGV)
         if deed == "hang":
             time.sleep(600)
-        yield np.full((1, 4, 4, 3), number, np.uint8)
+        yield untimed(np.full((1, 4, 4, 3), number, np.uint8))

@@ -10,7 +10,7 @@ from movies import moving_bar, write_movie, write_strip
 
 from vgen.data import journal, preparing
 from vgen.data.packed import PackedVideos
-from vgen.data.plan import Part, Plan, read_list
+from vgen.data.plan import Part, Plan
 from vgen.data.preparing import prepare
 from vgen.data.verify import verify
 from vgen.data.videos import Videos
@@ -125,9 +125,9 @@ def test_what_was_made_is_not_made_again(folder, tmp_path, monkeypatch):
     decoded = []
     original = Videos.job
 
-    def watched(self, entry, size):
+    def watched(self, entry, *how):
         decoded.append(entry.name)
-        return original(self, entry, size)
+        return original(self, entry, *how)
 
     monkeypatch.setattr(Videos, "job", watched)
     make(plan_of(folder), out)
@@ -218,7 +218,7 @@ def test_splits_from_folders_and_lists(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "both" / "train")
     write_movie(tmp_path / "both" / "test" / "a" / "0.mp4", moving_bar(8), rate=12)
     write_movie(tmp_path / "both" / "test" / "c" / "0.mp4", moving_bar(8, step=3), rate=12)
-    parts = [Part(Videos(path=str(tmp_path / "both" / s), size=16), s) for s in ("train", "test")]
+    parts = [Part(Videos(path=str(tmp_path / "both"), size=16, split=s), s) for s in ("train", "test")]
     index = make(Plan(parts), tmp_path / "folders")
     assert index["splits"] == {"test": 2, "train": 8}
     assert index["classes"] == ["a", "b", "c"]
@@ -226,15 +226,35 @@ def test_splits_from_folders_and_lists(folder, tmp_path):
     test.prepare()
     assert test.names == ["test/a/0.mp4", "test/c/0.mp4"]
     assert [test.label(i) for i in range(2)] == [0, 2]
-    with pytest.raises(ValueError, match=r"data.split=val: no such split in .*; it has test, train"):
+    with pytest.raises(ValueError, match=r"data\.split=val: no such split in .*; it has test, train"):
         PackedVideos(path=str(tmp_path / "folders"), split="val").prepare()
-    (tmp_path / "train.txt").write_text("a/0.png 1\na/1.png 1\n\nb/7.png 2\n")
-    plan = Plan(plan_of(folder).parts, {"train": read_list(tmp_path / "train.txt")})
+    plan = Plan(plan_of(folder).parts, {"train": frozenset({"a/0.png", "a/1.png", "b/7.png"})})
     assert plan.missing() == {"train": ["b/7.png"]}
     assert make(plan, tmp_path / "lists")["splits"] == {"train": 2}
     train = PackedVideos(path=str(tmp_path / "lists"), split="train")
     train.prepare()
     assert train.names == ["a/0.png", "a/1.png"]
+
+
+def test_rates_and_places_are_chosen_when_packed_videos_are_read(tmp_path):
+    write_movie(tmp_path / "set" / "a.mp4", moving_bar(12, 24, 40), rate=12)
+    write_movie(tmp_path / "set" / "b.mkv", moving_bar(25, 24, 40, step=1), rate=25)
+    write_strip(tmp_path / "set" / "c.png", moving_bar(9))
+    given = {"size": 16, "canvas": [16, 26]}
+    make(plan_of(tmp_path / "set", **given), tmp_path / "out")
+    for rates in ({}, {"fps": 6, "stored_fps": 12}, {"fps": 6}, {"fps": 10, "stored_fps": 30}):
+        raw = Videos(path=str(tmp_path / "set"), **given, **rates, cache=str(tmp_path / "cache"))
+        packed = PackedVideos(path=str(tmp_path / "out"), size=16, **rates)
+        raw.prepare()
+        packed.prepare()
+        assert packed.fingerprint == raw.fingerprint
+        assert packed.rates == raw.rates
+        assert packed.skipped == raw.skipped
+        assert packed.crops == raw.crops == (1, 11)
+        for i in range(len(raw)):
+            whole = np.arange(raw.length(i))
+            assert np.array_equal(packed.read(i, whole), raw.read(i, whole))
+            assert np.array_equal(packed.read_at(i, whole, 0, 7), raw.read_at(i, whole, 0, 7))
 
 
 def test_verify_names_what_is_damaged(folder, tmp_path):
@@ -261,7 +281,7 @@ def test_verify_names_what_is_damaged(folder, tmp_path):
 
 def test_packed_at_another_size(folder, tmp_path):
     make(plan_of(folder), tmp_path / "out")
-    wrongs = {"size": (32, "packed at 16x16: set clip.size=16"), "channels": (1, "set clip.channels=3")}
+    wrongs = {"size": (32, "packed at 16: set clip.size=16"), "channels": (1, "set clip.channels=3")}
     for key, (wrong, message) in wrongs.items():
         with pytest.raises(ValueError, match=message):
             PackedVideos(path=str(tmp_path / "out"), **{key: wrong}).prepare()

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from vgen.cli.errors import telling
 from vgen.config import CONF_DIR, ConfigError, instantiate, plain
 from vgen.data.packed import PackedVideos
-from vgen.data.plan import Part, Plan, read_list
+from vgen.data.plan import Part, Plan
 from vgen.data.preparing import prepare as pack
 from vgen.data.storage import INDEX
 from vgen.data.verify import verify
@@ -87,6 +87,10 @@ def _check(config: DictConfig) -> None:
         for key in ("raw", "preset"):
             if config[key] is not None:
                 raise ConfigError(f"{key}={config[key]} goes with dataset=NAME")
+    if config.clip.fps is not None:
+        raise ConfigError(
+            f"clip.fps={config.clip.fps}: every frame is packed; give it when you train with data=packed"
+        )
     for key in ("shard_mb", "patience"):
         value = config[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
@@ -124,18 +128,12 @@ def _plan(config: DictConfig, lists: Mapping[str, frozenset[str]]) -> Plan:
     splits = plain(config.splits)
     if splits is None:
         return Plan([Part(_videos(config.data))], lists)
-    if isinstance(splits, dict):
-        return Plan(
-            [Part(_videos(config.data))], {str(k): read_list(Path(v).expanduser()) for k, v in splits.items()}
-        )
     if not isinstance(splits, list) or not splits:
-        raise ConfigError(f"splits={splits}: a list of sub-folders, or split: FILE")
+        raise ConfigError(f"splits={splits}: a list such as [train,test]")
     parts = []
     for split in map(str, splits):
         node = config.data.copy()
-        node.path = str(Path(config.data.path).expanduser() / split)
-        if not Path(node.path).is_dir():
-            raise ConfigError(f"splits={splits}: there is no folder {node.path}")
+        node.split = split
         parts.append(Part(_videos(node), split))
     return Plan(parts)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from vgen.data.decoder_process import MEMORY
 from vgen.data.packing import Decoded, Job, decode_job
 
 AHEAD = 4  # videos per process that may wait, decoded, for one before them
@@ -165,6 +166,7 @@ def _serve(pipe: Connection, job_of: JobOf) -> None:
     """What a process does: decode what it is told until nobody is there to tell."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it
     torch.set_num_threads(1)
+    limit_memory(MEMORY)
     try:
         pipe.send(os.getpid())
         while True:
@@ -176,6 +178,15 @@ def _serve(pipe: Connection, job_of: JobOf) -> None:
             pipe.send(result)
     except (EOFError, OSError):
         return
+
+
+def limit_memory(more: int) -> None:
+    """Let this process ask for `more` bytes than it has, where the system can tell and forbid."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (has + more, has + more))
 
 
 def _decode(job_of: JobOf, number: int, file: Path) -> Decoded | str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from vgen.data.cache import sync
-from vgen.data.packed import Packed, Shard
+from vgen.data.pack import Packed, Shard
 from vgen.data.packing import write_header
 from vgen.data.source import Skipped
 from vgen.files import replacing

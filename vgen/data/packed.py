@@ -1,200 +1,24 @@
-"""Decoded videos in memory-mapped files: decode once, read at the speed of memory.
+"""A packed dataset on disk (`vgen.data.pack` says what lies in it) as a source of clips."""
 
-A packed dataset is a folder. What lies in it:
-
-    dataset.json       what is in the shards; written last, so that a folder which has it is whole
-    shards/00000.npy   frames (n, H, W, C) uint8 of videos in order; each video lies in one shard, without a gap
-    shards/00001.npy
-
-A shard is a .npy file (version 1.0, C order): its last n * H * W * C bytes are the frames, what is before them is the
-header, `bytes` in the index is the size of both. `dataset.json` is one object:
-
-    format, version   "vgen packed clips", 3
-    key               hash of everything that the pixels were made of and how; None if it is not known
-    frame             [H, W, C]
-    settings          arguments of `vgen.data.videos.Videos` that pixels depend on: size, channels, resize, ...
-    classes           names, in order of the labels; empty if unlabelled
-    shards            [{file, frames, bytes, sha256}] in order; sha256 of the whole file
-    videos            [{name, label, split, fps, lossy, stored, shard, start, frames, hash}] in order; frames
-                      [start, start + frames) of shard number `shard`; `hash` is BLAKE2b (16 bytes) of its pixels
-    skipped           [{path, reason}]
-
-and, for those who read it, name, source, counts, splits, fps, fingerprint, licence, citation, vgen, created. The cache
-of `data=videos` is the same with one shard, `frames.npy`, without sha256 and the last line.
-"""
-
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import numpy as np
-
-from vgen.data.source import Skipped
-from vgen.data.storage import INDEX, open_shard, read_index, shard_bytes
-
-FORMAT, VERSION = "vgen packed clips", 3
+from vgen.data.fitting import Fitting, as_canvas
+from vgen.data.kept import Kept
+from vgen.data.pack import Pack
+from vgen.data.storage import INDEX, read_index
 
 
-@dataclass(frozen=True)
-class Packed:
-    """One video of a pack: frames [start, start + frames) of a shard. `stored` is its own size, "320x240"."""
-
-    name: str
-    label: int | None
-    fps: float | None
-    lossy: bool | None
-    stored: str
-    start: int
-    frames: int
-    hash: str
-    shard: int = 0
-    split: str | None = None
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A file of frames: its name in the folder, how many it holds, its size and hash."""
-
-    file: str
-    frames: int
-    bytes: int
-    sha256: str | None = None
-
-
-class Pack:
-    """A whole pack: where its videos are, and what was left out. Shards are opened when they are first read.
-
-    Args:
-        folder: where it lies.
-        index: what its `dataset.json` says.
-
-    Raises:
-        FileNotFoundError: a shard is missing.
-        ValueError: the index is of something else, or a shard is not as long as it says.
-    """
-
-    def __init__(self, folder: str, index: dict[str, Any]) -> None:
-        if not isinstance(index, dict) or index.get("format") != FORMAT:
-            raise ValueError(f"{folder}/{INDEX} is not that of a packed dataset")
-        if index.get("version") != VERSION:
-            raise ValueError(
-                f"{folder} has version {index.get('version')} of the packed format, and this vgen reads {VERSION}: "
-                "prepare it again"
-            )
-        try:
-            self.frame: tuple[int, int, int] = tuple(index["frame"])
-            self.shards = [Shard(**shard) for shard in index["shards"]]
-            self.videos = [Packed(**video) for video in index["videos"]]
-            self.skipped = [Skipped(**video) for video in index["skipped"]]
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{folder}/{INDEX} is damaged: {error}") from error
-        self.folder, self.index = folder, index
-        self._maps: dict[int, np.ndarray] = {}
-        self._check()
-
-    def read(self, video: Packed, indices: np.ndarray) -> np.ndarray:
-        """Frames `indices` (T,) of a video: (T, H, W, C) uint8, a copy. Raises IndexError for one it does not have."""
-        indices = np.asarray(indices)
-        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
-            raise IndexError(
-                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
-            )
-        frames = self._maps.get(video.shard)
-        if frames is None:
-            frames = self._maps[video.shard] = self._open(video.shard)
-        return frames[video.start + indices]
-
-    def _open(self, number: int) -> np.ndarray:
-        shard = self.shards[number]
-        frames = open_shard(self.folder, shard.file)
-        if frames.shape != (shard.frames, *self.frame):
-            raise ValueError(
-                f"{shard.file} in {self.folder} holds {frames.shape}, and {INDEX} says {shard.frames} of {self.frame}"
-            )
-        return frames
-
-    def _check(self) -> None:
-        for shard in self.shards:
-            size = shard_bytes(self.folder, shard.file)
-            if size != shard.bytes:
-                raise ValueError(
-                    f"{shard.file} in {self.folder} has {size:,} bytes, and {INDEX} says {shard.bytes:,}: damaged"
-                )
-        ends = dict.fromkeys(range(len(self.shards)), 0)
-        for video in self.videos:
-            if ends.get(video.shard) != video.start:
-                raise ValueError(
-                    f"{self.folder}/{INDEX} is damaged: {video.name} does not follow its predecessor"
-                )
-            ends[video.shard] += video.frames
-        if any(ends[i] != shard.frames for i, shard in enumerate(self.shards)):
-            raise ValueError(f"{self.folder}/{INDEX} is damaged: its videos do not fill its shards")
-
-
-def open_pack(folder: Path, key: str) -> Pack | None:
-    """The pack in `folder`; None if there is none, it was made of something else (`key`) or is not whole."""
-    try:
-        index = read_index(str(folder))
-        if index["key"] != key:
-            return None
-        pack = Pack(str(folder), index)
-        for number in range(len(pack.shards)):
-            pack._open(number)
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
-        return None
-    return pack
-
-
-def write_index(path: Path, index: dict[str, Any]) -> None:
-    """`index` as JSON with one line per video, so that people can read it and tools compare it."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            return "[\n  " + ",\n  ".join(json.dumps(row) for row in value) + "\n ]"
-        return json.dumps(value)
-
-    lines = [f" {json.dumps(key)}: {text(value)}" for key, value in index.items()]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-
-
-def fingerprint_of(settings: dict[str, Any], classes: Sequence[str], videos: Iterable[Packed]) -> str:
-    """Hash of the pixels of `videos`, their order and labels; `settings` has size, channels and resize."""
-    rows = [(video.hash, video.frames, video.label) for video in videos]
-    facts = json.dumps([*(settings[key] for key in ("size", "channels", "resize")), list(classes), rows])
-    return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
-
-
-def typical_rate(videos: Iterable[Packed]) -> float | None:
-    """The median of the frame rates that are known."""
-    rates = [video.fps for video in videos if video.fps is not None]
-    return median(rates) if rates else None
-
-
-def any_lossy(videos: Iterable[Packed]) -> bool | None:
-    """Whether storing them has changed the pictures of some; None if no one can tell."""
-    known = {video.lossy for video in videos}
-    return True if True in known else None if None in known else False
-
-
-def list_sizes(videos: Iterable[Packed]) -> str:
-    """Width and height before resizing, the most frequent first: "320x240" or "320x240, 64x64, 4 more"."""
-    sizes = [size for size, _ in Counter(video.stored for video in videos).most_common()]
-    return ", ".join(sizes[:3] + [f"{len(sizes) - 3} more"] * (len(sizes) > 3))
-
-
-class PackedVideos:
+class PackedVideos(Kept):
     """What `vgen prepare` has packed: the clips, bit for bit, that `data=videos` makes of the same files.
 
     Args:
         path: its folder.
         size, channels: what it must have been packed at; None takes what there is.
         split: use the videos of this split only ("train"); None: all.
+        fps, stored_fps: as of `vgen.data.videos.Videos`.
         min_frames: shorter videos are skipped; may be set until `prepare`.
 
     Raises:
@@ -209,16 +33,15 @@ class PackedVideos:
         size: int | None = None,
         channels: int | None = None,
         split: str | None = None,
+        fps: float | None = None,
+        stored_fps: float | None = None,
         min_frames: int = 1,
     ) -> None:
+        super().__init__(size=size, fps=fps, stored_fps=stored_fps, min_frames=min_frames)
         self.path = str(Path(path).expanduser().absolute())
-        self.size, self.channels = size, channels
+        self.channels = channels
         self.split = split
-        self.min_frames = min_frames
         self.name = Path(self.path).name
-        self.skipped: list[Skipped] = []
-        self._pack: Pack | None = None
-        self._kept: list[Packed] | None = None
 
     @cached_property
     def index(self) -> dict[str, Any]:
@@ -230,7 +53,7 @@ class PackedVideos:
                 f"data.path: {self.path} is no packed dataset (no {INDEX} in it): make one with vgen "
                 "prepare, or read it with data=videos"
             ) from None
-        except ValueError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{self.path}/{INDEX} is damaged: {error}") from error
 
     @property
@@ -238,13 +61,18 @@ class PackedVideos:
         return list(self.index["classes"])
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments of `data=videos` with which it was made."""
+        return self.index["settings"]
+
+    @property
     def resize(self) -> str:
         """How the videos were brought to their size."""
-        return self.index["settings"]["resize"]
+        return self.settings["resize"]
 
     @property
     def resample(self) -> str:
-        return self.index["settings"]["resample"]
+        return self.settings["resample"]
 
     def describe(self) -> str:
         """What is there, in one line: "56 packed videos in 4 classes"."""
@@ -257,85 +85,28 @@ class PackedVideos:
 
     def setup(self) -> None:
         pack = self._open()
+        self._check_frames(pack)
+        videos = [video for video in pack.videos if self.split in (None, video.split)]
+        if not videos:
+            splits = sorted({video.split for video in pack.videos if video.split})
+            there = f"it has {', '.join(splits)}" if splits else "it has none"
+            raise ValueError(f"data.split={self.split}: no such split in {self.path}; {there}")
+        self._keep(pack, videos, pack.skipped)
+        self._check_usable()
+
+    def _check_frames(self, pack: Pack) -> None:
         height, width, channels = pack.frame
-        if self.size not in (None, height) or (self.size is not None and height != width):
-            raise ValueError(
-                f"{self.path} is packed at {width}x{height}: set clip.size={height}, or prepare it at {self.size}"
-            )
+        packed = self.settings["size"] or (height if height == width else None)
+        if self.size not in (None, packed):
+            at = f"{packed}: set clip.size={packed}, or" if packed else f"{width}x{height}:"
+            raise ValueError(f"{self.path} is packed at {at} prepare it at {self.size}")
         if self.channels not in (None, channels):
             raise ValueError(
                 f"{self.path} is packed with {channels} channels: set clip.channels={channels}, or prepare it again"
             )
-        of_split = [video for video in pack.videos if self.split in (None, video.split)]
-        if not of_split:
-            splits = sorted({video.split for video in pack.videos if video.split})
-            there = f"it has {', '.join(splits)}" if splits else "it has none"
-            raise ValueError(f"data.split={self.split}: no such split in {self.path}; {there}")
-        self._kept = [video for video in of_split if video.frames >= self.min_frames]
-        self.__dict__.pop("fingerprint", None)
-        short = [
-            Skipped(video.name, f"{video.frames} frames, {self.min_frames} needed")
-            for video in of_split
-            if video.frames < self.min_frames
-        ]
-        self.skipped = [*pack.skipped, *short]
-        if not self._kept:
-            first = short[0]
-            raise ValueError(
-                f"data.path: no usable video in {self.path}: {first.path}: {first.reason} (and {len(short) - 1} more)"
-            )
+        if self.settings.get("canvas") is not None:
+            self.size = self.settings["size"]
+            self.crops = Fitting(**{**self.settings, "canvas": as_canvas(self.settings["canvas"])}).crops
 
-    def __len__(self) -> int:
-        return len(self._videos)
-
-    def length(self, i: int) -> int:
-        return self._videos[i].frames
-
-    def label(self, i: int) -> int | None:
-        return self._videos[i].label
-
-    def read(self, i: int, indices: np.ndarray) -> np.ndarray:
-        return self._open().read(self._videos[i], indices)
-
-    @property
-    def names(self) -> list[str]:
-        """Path of every video in the folder that it was made of."""
-        return [video.name for video in self._videos]
-
-    @property
-    def rates(self) -> list[float | None]:
-        """Frames per second of every video, None where it does not say."""
-        return [video.fps for video in self._videos]
-
-    @property
-    def fps(self) -> float | None:
-        return typical_rate(self._videos)
-
-    @property
-    def lossy(self) -> bool | None:
-        """Whether storing the videos had changed their pictures before they were packed."""
-        return any_lossy(self._videos)
-
-    @property
-    def stored_sizes(self) -> str:
-        """Width and height before they were resized."""
-        return list_sizes(self._videos)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """That of `data=videos` with the same files and settings."""
-        return fingerprint_of(self.index["settings"], self.classes, self._videos)
-
-    @property
-    def _videos(self) -> list[Packed]:
-        if self._kept is None:
-            raise RuntimeError(f"{self.path}: prepare() and setup() come first")
-        return self._kept
-
-    def _open(self) -> Pack:
-        if self._pack is None:  # also in a spawned worker, where the maps did not come along
-            self._pack = Pack(self.path, self.index)
-        return self._pack
-
-    def __getstate__(self) -> dict:
-        return {**self.__dict__, "_pack": None}
+    def _find_pack(self) -> Pack:
+        return Pack(self.path, self.index)

@@ -17,8 +17,9 @@ import numpy as np
 from tqdm import tqdm
 
 from vgen.data.cache import alone, publishing, sync
-from vgen.data.decode import Probe
-from vgen.data.packed import FORMAT, VERSION, Pack, Packed, Shard, open_pack, write_index
+from vgen.data.entry import Block, Probe, reason
+from vgen.data.pack import FORMAT, VERSION, Pack, Packed, Shard, open_pack, write_index
+from vgen.data.retime import pack_times
 from vgen.data.source import Skipped
 from vgen.data.storage import INDEX
 
@@ -27,19 +28,22 @@ IN_MEMORY = 64 << 20  # bytes of one video; a longer one waits on disk for its t
 
 @dataclass(frozen=True)
 class Job:
-    """One video to pack: `frames` yields blocks (n, H, W, C) uint8, or raises to have it skipped."""
+    """One video to pack: `frames` yields blocks of (n, H, W, C) uint8, or raises to have it skipped."""
 
     name: str
     label: int | None
     probe: Callable[[], Probe]
-    frames: Callable[[], Iterator[np.ndarray]]
+    frames: Callable[[], Iterator[Block]]
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What came of a job: its number of frames, what its header says, and the BLAKE2b hash of its pixels."""
+    """What came of a job: its number of frames and when they are shown (`vgen.data.retime.pack_times`), what its header
+    says, and the BLAKE2b hash of its pixels.
+    """
 
     frames: int
+    times: float | list[float] | None
     probe: Probe
     hash: str
 
@@ -59,6 +63,7 @@ class Decoded:
             hash=self.hash,
             shard=shard,
             split=split,
+            times=self.times,
         )
 
 
@@ -90,23 +95,24 @@ def decode_job(job: Job, pixels: IO[bytes], stop: Callable[[], bool] = lambda: F
     Raises:
         OSError: the file cannot be written; an error of the video's own is returned as its reason.
     """
-    digest, count = hashlib.blake2b(digest_size=16), 0
+    digest, times = hashlib.blake2b(digest_size=16), [np.zeros(0)]
     try:
         probe, blocks = job.probe(), job.frames()
     except Exception as error:  # whatever is wrong with one video must not stop the others
-        return _reason(error)
+        return reason(error)
     while not stop():
         try:
             block = next(blocks, None)
         except Exception as error:
-            return _reason(error)
+            return reason(error)
         if block is None:
             break
-        raw = block.reshape(-1).data
+        raw = block.pixels.reshape(-1).data
         pixels.write(raw)
         digest.update(raw)
-        count += len(block)
-    return Decoded(count, probe, digest.hexdigest())
+        times.append(block.times)
+    shown = np.concatenate(times)
+    return Decoded(len(shown), pack_times(shown, probe.fps), probe, digest.hexdigest())
 
 
 def write_header(file: IO[bytes], total: int, frame: tuple[int, int, int]) -> None:
@@ -172,8 +178,3 @@ def _decoded(jobs: list[Job], folder: Path) -> Generator[tuple[Job, IO[bytes], D
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())

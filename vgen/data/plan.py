@@ -1,13 +1,14 @@
-"""What a packed dataset is made of: folders of videos, the splits they belong to, and the classes of all."""
+"""What a packed dataset is made of: videos, the splits they belong to, and the classes of all."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+from vgen.data import decode
+from vgen.data.isolation import Decoders
 from vgen.data.packing import Job
 from vgen.data.source import Skipped
 from vgen.data.videos import Videos
@@ -15,7 +16,7 @@ from vgen.data.videos import Videos
 
 @dataclass(frozen=True)
 class Part:
-    """Videos of one split; `split` also leads their names. None: the whole dataset, of no split or of lists."""
+    """Videos of one split; None: of none, or of those that the plan's lists say."""
 
     source: Videos
     split: str | None = None
@@ -26,8 +27,8 @@ class Plan:
     """The videos to pack, in order; called with a number, it makes that video's job. It can be pickled.
 
     Args:
-        parts: the folders, read with equal settings.
-        lists: split -> names of its videos, where lists tell and not folders.
+        parts: the videos, read with equal settings.
+        lists: split -> names of its videos, where lists tell and not the parts.
     """
 
     parts: Sequence[Part]
@@ -37,15 +38,14 @@ class Plan:
         return sum(len(part.source.layout.entries) for part in self.parts)
 
     def __call__(self, number: int) -> Job:
+        """Decodes in the process that asks: it is one that may die."""
         part, place = self._part(number)
-        source = part.source
-        return source.job(source.layout.entries[place], self.size)
+        return part.source.job(part.source.layout.entries[place], self.size, decode)
 
     def name(self, number: int) -> str:
-        """A video's path, relative to what holds all parts."""
+        """A video's path, relative to where all lie."""
         part, place = self._part(number)
-        name = part.source.layout.entries[place].name
-        return name if part.split is None else f"{part.split}/{name}"
+        return part.source.layout.entries[place].name
 
     def split(self, number: int) -> str | None:
         part, _ = self._part(number)
@@ -61,16 +61,20 @@ class Plan:
 
     @cached_property
     def classes(self) -> list[str]:
-        """Of all parts, sorted. ValueError if some parts have classes and others have none."""
-        unlabelled = [part.split for part in self.parts if not part.source.classes]
-        if unlabelled and len(unlabelled) < len(self.parts):
-            raise ValueError(f"the videos of {unlabelled[0]} have no classes, those of other splits have")
-        return sorted({name for part in self.parts for name in part.source.classes})
+        """Of all parts. ValueError if some parts have classes and others have none."""
+        every = [part.source.classes for part in self.parts]
+        if all(classes == every[0] for classes in every):
+            return every[0]
+        unlabelled = next((part.split for part in self.parts if not part.source.classes), None)
+        if unlabelled is not None:
+            raise ValueError(f"the videos of split {unlabelled} have no classes, those of others have")
+        return sorted({name for classes in every for name in classes})
 
     @cached_property
     def size(self) -> tuple[int, int]:
         """Height and width of all frames."""
-        return self.parts[0].source.frame_size()
+        with Decoders() as decoders:
+            return self.parts[0].source.frame_size(decoders)
 
     @property
     def frame(self) -> tuple[int, int, int]:
@@ -88,18 +92,19 @@ class Plan:
     @property
     def refused(self) -> list[Skipped]:
         """What could not even be looked into."""
-        return [refused for part in self.parts for refused in part.source.layout.refused]
+        return list(dict.fromkeys(refused for part in self.parts for refused in part.source.layout.refused))
 
     @cached_property
     def key(self) -> str:
         """Hash of everything that pixels, labels and splits follow from; not of the place where the folders lie."""
         lists = {split: sorted(names) for split, names in self.lists.items()}
-        facts = [[[part.split, part.source.key] for part in self.parts], lists]
+        facts = [[[part.split, part.source.key] for part in self.parts], self.classes, lists]
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
     def estimate(self) -> int:
         """Bytes that the frames will take, as far as headers tell."""
-        return sum(part.source.estimate(self.size) for part in self.parts)
+        with Decoders() as decoders:
+            return sum(part.source.estimate(self.size, decoders) for part in self.parts)
 
     def describe(self) -> str:
         """What was found, in one line."""
@@ -119,22 +124,3 @@ class Plan:
                 return part, number
             number -= count
         raise IndexError(f"video {number} is beyond the last")
-
-
-def read_list(path: Path) -> frozenset[str]:
-    """The videos that a split file names: the first word of each line (UCF-101's lists have a label after it).
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is no text, or empty.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no list {path}")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text") from None
-    names = frozenset(line.split()[0] for line in lines if line.strip())
-    if not names:
-        raise ValueError(f"{path} names no video")
-    return names

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -23,7 +24,8 @@ from vgen import __version__
 from vgen.data.cache import sync
 from vgen.data.crew import decode_all
 from vgen.data.journal import JOURNAL, State, Writer, resume
-from vgen.data.packed import FORMAT, VERSION, fingerprint_of, typical_rate, write_index
+from vgen.data.kept import fingerprint_of, told
+from vgen.data.pack import FORMAT, VERSION, write_index
 from vgen.data.plan import Plan
 from vgen.data.source import Skipped
 from vgen.data.storage import INDEX, read_index
@@ -101,6 +103,7 @@ def _pack(plan: Plan, writer: Writer, work: Path, processes: int, patience: floa
 
 def _index(plan: Plan, state: State, key: str, facts: dict[str, Any]) -> dict[str, Any]:
     skipped = [*plan.refused, *state.skipped]
+    rates = [video.fps for video in state.videos if video.fps is not None]
     splits = Counter(video.split for video in state.videos if video.split is not None)
     return {
         "format": FORMAT,
@@ -112,7 +115,7 @@ def _index(plan: Plan, state: State, key: str, facts: dict[str, Any]) -> dict[st
         "found": plan.describe(),
         "frame": plan.frame,
         "settings": plan.settings,
-        "fps": typical_rate(state.videos),
+        "fps": median(rates) if rates else None,
         "counts": {
             "videos": len(state.videos),
             "frames": sum(video.frames for video in state.videos),
@@ -185,11 +188,10 @@ def _check_usable(plan: Plan, state: State, output: Path) -> None:
     skipped = [*plan.refused, *state.skipped]
     if state.videos and not (skipped and plan.strict):
         return
-    others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
     what = "data.strict" if state.videos else f"no usable video in {plan.parts[0].source.path}"
     shutil.rmtree(output / "shards", ignore_errors=True)
     _clear(output)
-    raise ValueError(f"{what}: {skipped[0].path}: {skipped[0].reason}{others}")
+    raise ValueError(f"{what}: {told(skipped)}")
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from vgen.data.crew import decode_all
 from vgen.data.lookalike import Look, Pair, alike, look_at, moments, same
-from vgen.data.packed import Pack, Packed, PackedVideos
+from vgen.data.pack import Pack, Packed
+from vgen.data.packed import PackedVideos
 from vgen.data.plan import Plan
 from vgen.data.source import Skipped
 

@@ -5,18 +5,21 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vgen.data.journal import sha256_of, video_hash
-from vgen.data.packed import Pack, PackedVideos
+from vgen.data.kept import fingerprint_of
+from vgen.data.pack import Pack
+from vgen.data.packed import PackedVideos
 
 
 def verify(source: PackedVideos) -> list[str]:
-    """Read every byte of the shards; what is not as it was written, a line each. `source` is the whole dataset."""
+    """Read every byte of the shards; what is not as it was written, a line each."""
     pack = Pack(source.path, source.index)
     problems = []
-    recorded = source.index.get("fingerprint")
-    if recorded != source.fingerprint:
-        problems.append(
-            f"the index says fingerprint {recorded}, its videos make {source.fingerprint}: it was edited"
-        )
+    recorded, made = (
+        source.index.get("fingerprint"),
+        fingerprint_of(source.settings, source.classes, pack.videos),
+    )
+    if recorded != made:
+        problems.append(f"the index says fingerprint {recorded}, its videos make {made}: it was edited")
     for number, shard in enumerate(tqdm(pack.shards, desc="Verifying", unit="shard", disable=None)):
         path = Path(source.path) / shard.file
         if shard.sha256 is None or sha256_of(path) == shard.sha256:

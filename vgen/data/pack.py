@@ -1,0 +1,160 @@
+"""Decoded videos in memory-mapped files: decode once, read at the speed of memory.
+
+A packed dataset is a folder. What lies in it:
+
+    dataset.json       what is in the shards; written last, so that a folder which has it is whole
+    shards/00000.npy   frames (n, H, W, C) uint8 of videos in order; each video lies in one shard, without a gap
+    shards/00001.npy
+
+A shard is a .npy file (version 1.0, C order): its last n * H * W * C bytes are the frames, what is before them is the
+header, `bytes` in the index is the size of both. `dataset.json` is one object:
+
+    format, version   "vgen packed clips", 3
+    key               hash of everything that the pixels were made of and how; None if it is not known
+    frame             [H, W, C]
+    settings          arguments of `vgen.data.videos.Videos` that pixels depend on: size, channels, resize, ...
+    classes           names, in order of the labels; empty if unlabelled
+    shards            [{file, frames, bytes, sha256}] in order; sha256 of the whole file
+    videos            [{name, label, split, fps, lossy, stored, times, shard, start, frames, hash}] in order; frames
+                      [start, start + frames) of shard number `shard`; `hash` is BLAKE2b (16 bytes) of its pixels;
+                      `times` is when they are shown: seconds between two, or a list of seconds, or None
+    skipped           [{path, reason}]
+
+and, for those who read it, name, source, counts, splits, fps, fingerprint, licence, citation, vgen, created. The cache
+of `data=videos` is the same with one shard, `frames.npy`, without sha256 and the last line.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vgen.data.source import Skipped
+from vgen.data.storage import INDEX, open_shard, read_index, shard_bytes
+
+FORMAT, VERSION = "vgen packed clips", 3
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One video of a pack: frames [start, start + frames) of a shard. `stored` is its own size, "320x240"."""
+
+    name: str
+    label: int | None
+    fps: float | None
+    lossy: bool | None
+    stored: str
+    start: int
+    frames: int
+    hash: str
+    shard: int = 0
+    split: str | None = None
+    times: float | list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file of frames: its name in the folder, how many it holds, its size and hash."""
+
+    file: str
+    frames: int
+    bytes: int
+    sha256: str | None = None
+
+
+class Pack:
+    """A whole pack: where its videos are, and what was left out. Shards are opened when they are first read.
+
+    Args:
+        folder: where it lies.
+        index: what its `dataset.json` says.
+
+    Raises:
+        FileNotFoundError: a shard is missing.
+        ValueError: the index is of something else, or a shard is not as long as it says.
+    """
+
+    def __init__(self, folder: str, index: dict[str, Any]) -> None:
+        if not isinstance(index, dict) or index.get("format") != FORMAT:
+            raise ValueError(f"{folder}/{INDEX} is not that of a packed dataset")
+        if index.get("version") != VERSION:
+            raise ValueError(
+                f"{folder} has version {index.get('version')} of the packed format, and this vgen reads {VERSION}: "
+                "prepare it again"
+            )
+        try:
+            self.frame: tuple[int, int, int] = tuple(index["frame"])
+            self.shards = [Shard(**shard) for shard in index["shards"]]
+            self.videos = [Packed(**video) for video in index["videos"]]
+            self.skipped = [Skipped(**video) for video in index["skipped"]]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder}/{INDEX} is damaged: {error}") from error
+        self.folder, self.index = folder, index
+        self._maps: dict[int, np.ndarray] = {}
+        self._check()
+
+    def read(self, video: Packed, indices: np.ndarray) -> np.ndarray:
+        """Frames `indices` (T,) of a video: (T, H, W, C) uint8, a copy. Raises IndexError for one it does not have."""
+        indices = np.asarray(indices)
+        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
+            raise IndexError(
+                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
+            )
+        frames = self._maps.get(video.shard)
+        if frames is None:
+            frames = self._maps[video.shard] = self._open(video.shard)
+        return frames[video.start + indices]
+
+    def _open(self, number: int) -> np.ndarray:
+        shard = self.shards[number]
+        frames = open_shard(self.folder, shard.file)
+        if frames.shape != (shard.frames, *self.frame):
+            raise ValueError(
+                f"{shard.file} in {self.folder} holds {frames.shape}, and {INDEX} says {shard.frames} of {self.frame}"
+            )
+        return frames
+
+    def _check(self) -> None:
+        for shard in self.shards:
+            size = shard_bytes(self.folder, shard.file)
+            if size != shard.bytes:
+                raise ValueError(
+                    f"{shard.file} in {self.folder} has {size:,} bytes, and {INDEX} says {shard.bytes:,}: damaged"
+                )
+        ends = dict.fromkeys(range(len(self.shards)), 0)
+        for video in self.videos:
+            if ends.get(video.shard) != video.start:
+                raise ValueError(
+                    f"{self.folder}/{INDEX} is damaged: {video.name} does not follow its predecessor"
+                )
+            ends[video.shard] += video.frames
+        if any(ends[i] != shard.frames for i, shard in enumerate(self.shards)):
+            raise ValueError(f"{self.folder}/{INDEX} is damaged: its videos do not fill its shards")
+
+
+def open_pack(folder: Path, key: str) -> Pack | None:
+    """The pack in `folder`; None if there is none, it was made of something else (`key`) or is not whole."""
+    try:
+        index = read_index(str(folder))
+        if index["key"] != key:
+            return None
+        pack = Pack(str(folder), index)
+        for number in range(len(pack.shards)):
+            pack._open(number)
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
+    return pack
+
+
+def write_index(path: Path, index: dict[str, Any]) -> None:
+    """`index` as JSON with one line per video, so that people can read it and tools compare it."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return "[\n  " + ",\n  ".join(json.dumps(row) for row in value) + "\n ]"
+        return json.dumps(value)
+
+    lines = [f" {json.dumps(key)}: {text(value)}" for key, value in index.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
