@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vgen.cli.errors import telling
 from vgen.config import CONF_DIR, ConfigError, instantiate, plain
-from vgen.data.packed import PackedVideos
+from vgen.data.packed import PackedVideos, is_packed
 from vgen.data.plan import Part, Plan
 from vgen.data.preparing import prepare as pack
 from vgen.data.storage import INDEX
@@ -217,14 +217,7 @@ def _inspect(config: DictConfig) -> None:
 def _survey(config: DictConfig, folder: Path) -> Any:
     from vgen.data.survey import survey_pack, survey_plan
 
-    if (folder / INDEX).is_file():
-        source = PackedVideos(path=str(folder))
-        try:
-            source.setup()
-        except ValueError:
-            if source.index.get("format"):
-                raise
-        else:
-            return survey_pack(source)
+    if is_packed(folder):
+        return survey_pack(PackedVideos(path=str(folder)))
     config.data.path = str(folder)
     return survey_plan(_plan(config, {}), processes=_processes(config.processes), patience=config.patience)

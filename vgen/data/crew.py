@@ -90,10 +90,11 @@ class _Worker:
     """A process that decodes one video at a time."""
 
     def __init__(self, job_of: JobOf, folder: Path) -> None:
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:
+        if "forkserver" in multiprocessing.get_all_start_methods():
+            context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["vgen.data.videos"])  # torch is imported once for all
+        else:
+            context = multiprocessing.get_context("spawn")
         self.folder = folder
         self.number: int | None = None
         self.pipe, theirs = context.Pipe()

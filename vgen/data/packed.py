@@ -7,7 +7,7 @@ from typing import Any
 
 from vgen.data.fitting import Fitting, as_canvas
 from vgen.data.kept import Kept
-from vgen.data.pack import Pack
+from vgen.data.pack import FORMAT, Pack
 from vgen.data.storage import INDEX, read_index
 
 
@@ -110,3 +110,12 @@ class PackedVideos(Kept):
 
     def _find_pack(self) -> Pack:
         return Pack(self.path, self.index)
+
+
+def is_packed(folder: Path) -> bool:
+    """Whether a packed dataset lies in a folder. Other programs have files of that name too."""
+    try:
+        index = read_index(str(folder))
+    except (OSError, ValueError):
+        return False
+    return isinstance(index, dict) and index.get("format") == FORMAT

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vgen.data.packed import PackedVideos, is_packed
 from vgen.data.resize import Resample, Resize
 from vgen.data.source import VideoSource
 from vgen.data.stacks import Stacks
@@ -19,12 +20,31 @@ def open_videos(
 ) -> VideoSource:
     """The videos at `path`; nothing is read yet.
 
-    A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); all else is `Videos`.
+    A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); a folder that `vgen prepare` has made is
+    `PackedVideos`; all else is `Videos`.
+
+    Raises:
+        ValueError: a packed dataset whose frames were resized in another way.
     """
     path = Path(path).expanduser()
+    if is_packed(path):
+        return _packed(path, size=size, channels=channels, resize=resize, resample=resample)
     if path.suffix.lower() == ".npy" or (path.is_dir() and any(path.glob("*.npy"))):
         return Stacks(path=str(path), size=size, channels=channels, resize=resize, resample=resample)
     return Videos(path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache)
+
+
+def _packed(
+    path: Path, *, size: int | None, channels: int, resize: Resize, resample: Resample
+) -> PackedVideos:
+    source = PackedVideos(path=str(path), size=size, channels=channels)
+    for key, wanted in (("resize", resize), ("resample", resample)):
+        own = source.settings.get(key)
+        if own != wanted:
+            raise ValueError(
+                f"{path} was packed with {key}={own}, and {wanted} is asked for: give the raw videos"
+            )
+    return source
 
 
 def split_folder(path: str | Path, split: str | None) -> Path:

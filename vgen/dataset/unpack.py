@@ -112,7 +112,7 @@ def _untar(archive: Path, folder: Path) -> None:
             assert member is not None  # it is a plain file
             with member:
                 _write(folder, info.name, member, info.size)
-            opened.members = []  # else it keeps every header
+            opened.members = []  # pyright: ignore[reportAttributeAccessIssue] - else it keeps every header
 
 
 def _unrar(archive: Path, folder: Path) -> None:
