@@ -1,15 +1,13 @@
 import hashlib
 import multiprocessing
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
+from file_server import FileServer, serving
 from torch import nn
 
-from vgen.extractor import download
 from vgen.extractor.weights import Source, find, find_or_fetch, load_into, load_tensors
 
 CONTENT = torch.randint(0, 256, (300_000,), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -17,148 +15,101 @@ BODY = CONTENT.numpy().tobytes()
 HASH = hashlib.sha256(BODY).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Serves BODY at /file and misbehaves as its attributes say."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.body = BODY
-        self.drops: list[int] = []  # bytes after which the next answers break off
-        self.codes: list[int] = []  # what the next requests are refused with
-        self.ranges = True
-        self.says_length = True
-        self.type = "application/octet-stream"
-        self.asked: list[str | None] = []  # the Range of each request
-
-    def source(self, sha256: str | None = HASH, *urls: str) -> Source:
-        return Source("net.pt", (*urls, f"http://127.0.0.1:{self.server_port}/file"), sha256)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def do_GET(self) -> None:
-        server, wanted = self.server, self.headers["Range"]
-        server.asked.append(wanted)
-        if server.codes:
-            self.send_error(server.codes.pop(0))
-            return
-        tag = f'"{hashlib.sha256(server.body).hexdigest()}"'
-        start = 0
-        if wanted and server.ranges and self.headers["If-Range"] in (None, tag):
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            if start > len(server.body):
-                self.send_error(416)
-                return
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Type", server.type)
-        self.send_header("ETag", tag)
-        if server.says_length:
-            self.send_header("Content-Length", str(len(server.body) - start))
-        self.end_headers()
-        body = server.body[start:]
-        self.wfile.write(body[: server.drops.pop(0)] if server.drops else body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(download, "_PAUSE", 0.0)
-    with Server() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    with serving(monkeypatch, BODY) as server:
         yield server
-        server.shutdown()
+
+
+def published(server: FileServer, sha256: str | None = HASH, *urls: str) -> Source:
+    return Source("net.pt", (*urls, server.url("file")), sha256)
 
 
 def left_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
 
 
-def test_fetched_once_and_recorded(server: Server, tmp_path: Path) -> None:
+def test_fetched_once_and_recorded(server: FileServer, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
-    found = find_or_fetch(server.source(), str(folder))
+    found = find_or_fetch(published(server), str(folder))
     assert found.path.read_bytes() == BODY
     assert (found.sha256, found.published) == (HASH, True)
     assert (folder / "net.pt.sha256").read_text() == f"{HASH}  net.pt\n"
     assert left_in(folder) == {"net.pt", "net.pt.sha256"}
-    assert find_or_fetch(server.source(), str(folder), download=False) == found
+    assert find_or_fetch(published(server), str(folder), download=False) == found
     assert server.asked == [None]
     assert found.info() == {"file": "net.pt", "sha256": HASH, "url": found.url, "published": True}
 
 
-def test_progress_is_shown(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    find_or_fetch(server.source(), str(tmp_path))
+def test_progress_is_shown(server: FileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    find_or_fetch(published(server), str(tmp_path))
     assert "fetching net.pt: 100%" in capsys.readouterr().err
 
 
-def test_dropped_connections_go_on_where_they_broke(server: Server, tmp_path: Path) -> None:
+def test_dropped_connections_go_on_where_they_broke(server: FileServer, tmp_path: Path) -> None:
     server.drops = [100_000, 0, 50_000]
-    assert find_or_fetch(server.source(), str(tmp_path)).sha256 == HASH
+    assert find_or_fetch(published(server), str(tmp_path)).sha256 == HASH
     assert server.asked == [None, "bytes=100000-", "bytes=100000-", "bytes=150000-"]
 
 
-def test_an_interrupted_fetch_is_resumed_by_the_next(server: Server, tmp_path: Path) -> None:
+def test_an_interrupted_fetch_is_resumed_by_the_next(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "net.pt.part").write_bytes(BODY[:123_456])
-    assert find_or_fetch(server.source(), str(tmp_path)).sha256 == HASH
+    assert find_or_fetch(published(server), str(tmp_path)).sha256 == HASH
     assert server.asked == ["bytes=123456-"]
 
 
-def test_a_server_without_ranges_sends_all_again(server: Server, tmp_path: Path) -> None:
+def test_a_server_without_ranges_sends_all_again(server: FileServer, tmp_path: Path) -> None:
     server.ranges = False
     server.drops = [100_000]
-    assert find_or_fetch(server.source(), str(tmp_path)).path.read_bytes() == BODY
+    assert find_or_fetch(published(server), str(tmp_path)).path.read_bytes() == BODY
 
 
-def test_a_file_that_changed_in_between_is_not_pieced_together(server: Server, tmp_path: Path) -> None:
+def test_a_file_that_changed_in_between_is_not_pieced_together(server: FileServer, tmp_path: Path) -> None:
     server.drops = [100_000, 0, 0, 0, 0, 0]
     with pytest.raises(FileNotFoundError, match="5 times in a row"):
-        find_or_fetch(server.source(None), str(tmp_path))
+        find_or_fetch(published(server, None), str(tmp_path))
     server.body = bytes(reversed(BODY))
-    assert find_or_fetch(server.source(None), str(tmp_path)).path.read_bytes() == server.body
+    assert find_or_fetch(published(server, None), str(tmp_path)).path.read_bytes() == server.body
 
 
-def test_a_part_of_something_longer_is_dropped(server: Server, tmp_path: Path) -> None:
+def test_a_part_of_something_longer_is_dropped(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "net.pt.part").write_bytes(BODY + BODY)
-    assert find_or_fetch(server.source(), str(tmp_path)).sha256 == HASH
+    assert find_or_fetch(published(server), str(tmp_path)).sha256 == HASH
 
 
-def test_no_length_said(server: Server, tmp_path: Path) -> None:
+def test_no_length_said(server: FileServer, tmp_path: Path) -> None:
     server.says_length = False
-    assert find_or_fetch(server.source(), str(tmp_path)).sha256 == HASH
+    assert find_or_fetch(published(server), str(tmp_path)).sha256 == HASH
 
 
-def test_busy_servers_are_asked_again(server: Server, tmp_path: Path) -> None:
+def test_busy_servers_are_asked_again(server: FileServer, tmp_path: Path) -> None:
     server.codes = [503, 429]
-    assert find_or_fetch(server.source(), str(tmp_path)).sha256 == HASH
+    assert find_or_fetch(published(server), str(tmp_path)).sha256 == HASH
 
 
-def test_the_next_url_after_one_that_is_gone(server: Server, tmp_path: Path) -> None:
+def test_the_next_url_after_one_that_is_gone(server: FileServer, tmp_path: Path) -> None:
     server.codes = [404]
     url = f"http://127.0.0.1:{server.server_port}/old"
-    assert find_or_fetch(server.source(HASH, url), str(tmp_path)).sha256 == HASH
+    assert find_or_fetch(published(server, HASH, url), str(tmp_path)).sha256 == HASH
     assert len(server.asked) == 2
 
 
-def test_wrong_bytes_are_put_aside(server: Server, tmp_path: Path) -> None:
+def test_wrong_bytes_are_put_aside(server: FileServer, tmp_path: Path) -> None:
     server.body = BODY[:-1] + b"?"
     with pytest.raises(ValueError, match="gave another file than published") as error:
-        find_or_fetch(server.source(), str(tmp_path))
+        find_or_fetch(published(server), str(tmp_path))
     assert HASH in str(error.value)
     assert "\n" not in str(error.value)
     assert left_in(tmp_path) == {"net.pt.wrong"}
     server.body = BODY
-    assert find_or_fetch(server.source(), str(tmp_path)).sha256 == HASH
+    assert find_or_fetch(published(server), str(tmp_path)).sha256 == HASH
 
 
 @pytest.mark.parametrize("trouble", ["gone", "page", "offline", "off"])
 def test_one_line_says_what_to_fetch_and_where_to_put_it(
-    server: Server, tmp_path: Path, trouble: str
+    server: FileServer, tmp_path: Path, trouble: str
 ) -> None:
-    source = server.source()
+    source = published(server)
     reason = {
         "gone": "HTTP 404",
         "page": "a web page",
@@ -180,11 +131,11 @@ def test_one_line_says_what_to_fetch_and_where_to_put_it(
     assert not (tmp_path / "net.pt").exists()
 
 
-def test_own_files_are_taken_as_they_are(server: Server, tmp_path: Path) -> None:
+def test_own_files_are_taken_as_they_are(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "net.pt").write_bytes(b"retrained")
-    found = find_or_fetch(server.source(), str(tmp_path))
+    found = find_or_fetch(published(server), str(tmp_path))
     assert found.published is False
-    assert find_or_fetch(server.source(None), str(tmp_path)).published is None
+    assert find_or_fetch(published(server, None), str(tmp_path)).published is None
     assert server.asked == []
 
 
@@ -209,7 +160,7 @@ def fetch(port: int, folder: str, results: "multiprocessing.Queue[str]") -> None
     results.put(find_or_fetch(source, folder).sha256)
 
 
-def test_two_processes_at_once(server: Server, tmp_path: Path) -> None:
+def test_two_processes_at_once(server: FileServer, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     workers = [

@@ -11,11 +11,12 @@ from vgen.cli.load import pick_device
 from vgen.cli.roles import settle_extractors
 from vgen.config import CONF_DIR, ConfigError, instantiate, plain, type_problem
 from vgen.data.source import VideoSource
+from vgen.data.stored import split_folder
 from vgen.protocol.audit import audit, check_corruptions
 from vgen.protocol.halves import real_halves
 from vgen.protocol.score import pairs_of
 from vgen.protocol.selftest import format_selftest, run_selftest
-from vgen.protocol.standard import Standard, split_folder
+from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 from vgen.report.audit import format_audit, write_audit
 

@@ -17,34 +17,29 @@ def open_videos(
     resize: Resize = "crop",
     resample: Resample = "bicubic",
     cache: str | None = None,
+    split: str | None = None,
 ) -> VideoSource:
-    """The videos at `path`; nothing is read yet.
+    """The videos at `path`, or those of its `split`; nothing is read yet.
 
     A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); a folder that `vgen prepare` has made is
     `PackedVideos`; all else is `Videos`.
 
     Raises:
-        ValueError: a packed dataset whose frames were resized in another way.
+        FileNotFoundError, ValueError: no such split; a packed dataset whose frames were resized in another way.
     """
-    path = Path(path).expanduser()
-    if is_packed(path):
-        return _packed(path, size=size, channels=channels, resize=resize, resample=resample)
+    if is_packed(Path(path).expanduser()):
+        source = PackedVideos(path=str(path), size=size, channels=channels, split=split)
+        for key, wanted in (("resize", resize), ("resample", resample)):
+            if source.settings.get(key) != wanted:
+                own = source.settings.get(key)
+                raise ValueError(
+                    f"{path} was packed with {key}={own}, and {wanted} is asked for: give the raw videos"
+                )
+        return source
+    path = split_folder(path, split)
     if path.suffix.lower() == ".npy" or (path.is_dir() and any(path.glob("*.npy"))):
         return Stacks(path=str(path), size=size, channels=channels, resize=resize, resample=resample)
     return Videos(path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache)
-
-
-def _packed(
-    path: Path, *, size: int | None, channels: int, resize: Resize, resample: Resample
-) -> PackedVideos:
-    source = PackedVideos(path=str(path), size=size, channels=channels)
-    for key, wanted in (("resize", resize), ("resample", resample)):
-        own = source.settings.get(key)
-        if own != wanted:
-            raise ValueError(
-                f"{path} was packed with {key}={own}, and {wanted} is asked for: give the raw videos"
-            )
-    return source
 
 
 def split_folder(path: str | Path, split: str | None) -> Path:

@@ -113,6 +113,9 @@ def _untar(archive: Path, folder: Path) -> None:
             with member:
                 _write(folder, info.name, member, info.size)
             opened.members = []  # pyright: ignore[reportAttributeAccessIssue] - else it keeps every header
+        end = opened.fileobj
+        if end is not None and end.tell() < opened.offset + tarfile.BLOCKSIZE:  # no block of zeros was read
+            raise ValueError("it has no end: cut off")
 
 
 def _unrar(archive: Path, folder: Path) -> None:

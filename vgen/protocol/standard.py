@@ -12,7 +12,7 @@ from vgen.clip import Extractor
 from vgen.data.evaluation_clips import Choice, Order, VideoClips
 from vgen.data.resize import Resample, Resize
 from vgen.data.source import VideoSource
-from vgen.data.stored import open_videos, split_folder
+from vgen.data.stored import open_videos
 from vgen.protocol.contract import SetMetric
 from vgen.protocol.pixels import Pixels, quantize
 
@@ -256,9 +256,14 @@ class Standard:
             FileNotFoundError: nothing there.
             ValueError: no such split, or nothing usable.
         """
-        folder = split_folder(path, self.split) if real else Path(path).expanduser()
         source = open_videos(
-            folder, size=self.size, channels=channels, resize=self.resize, resample=self.resample, cache=cache
+            path,
+            size=self.size,
+            channels=channels,
+            resize=self.resize,
+            resample=self.resample,
+            cache=cache,
+            split=self.split if real else None,
         )
         source.prepare()
         source.setup()
