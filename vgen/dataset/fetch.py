@@ -59,9 +59,17 @@ def _unpacked(recipe: Recipe, raw: Path, work: Path, *, download: bool) -> Path:
             why = "download=false" if recipe.files else "its terms or its place do not allow a download"
             raise NotThere(f"nothing of it in {raw}, and {why}.\n{recipe.how_to_get('DIR')}")
         archives = _download(recipe, raw)
+    stated = {raw / file.folder / file.name: file.checksum for file in recipe.files}
     for archive in archives:
-        if is_archive(archive.name):
-            _unpack_once(archive, work / UNPACKED / archive.relative_to(raw).parent / stem_of(archive.name))
+        if not is_archive(archive.name):
+            _check(archive, stated.get(archive))
+            continue
+        folder = work / UNPACKED / archive.relative_to(raw).parent / stem_of(archive.name)
+        if not folder.exists():
+            _check(archive, stated.get(archive))
+            log.info("unpacking %s", archive)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            unpack(archive, folder)
     return work / UNPACKED if any(is_archive(archive.name) for archive in archives) else raw
 
 
@@ -99,8 +107,6 @@ def _fetch(recipe: Recipe, url: str, path: Path, checksum: str | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         if path.is_file():
-            if checksum is not None and not matches(path, checksum):
-                raise ValueError(f"{path} has not the checksum {checksum}: remove it to download it again")
             return path
         try:
             fetch([url], path, checksum=checksum)
@@ -109,11 +115,9 @@ def _fetch(recipe: Recipe, url: str, path: Path, checksum: str | None) -> Path:
     return path
 
 
-def _unpack_once(archive: Path, folder: Path) -> None:
-    if not folder.exists():
-        log.info("unpacking %s", archive)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unpack(archive, folder)
+def _check(path: Path, checksum: str | None) -> None:
+    if checksum is not None and not matches(path, checksum):
+        raise ValueError(f"{path} is not the published file ({checksum}): remove it to download it again")
 
 
 def _listed(path: Path) -> list[str]:
