@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from vgen.data.retime import frames_at, pack_times, unpack_times
+from vgen.data.retime import frames_at, is_even, pack_times, unpack_times
 
 
 def exact(times: list[Fraction], fps: Fraction) -> list[int]:
@@ -88,3 +88,12 @@ def test_times_are_kept_as_a_distance_where_they_are_regular():
     assert packed == [0, 0.1, 0.4, 0.5]
     assert unpack_times(packed, 4) == pytest.approx(varied - 2)
     assert unpack_times(pack_times(np.array([7.0]), 10.0), 1).tolist() == [0]
+
+
+def test_even_and_uneven():
+    for rate in (24000 / 1001, 25, 30, 60):
+        assert is_even(np.arange(50) / rate)
+        assert is_even(np.round(np.arange(50) / rate, 3))
+    assert not is_even(np.array([0, 0.04, 0.08, 0.16, 0.2]))
+    assert is_even(np.array([0.0]))
+    assert is_even(np.full(4, np.nan))

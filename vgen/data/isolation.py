@@ -27,9 +27,15 @@ from vgen.data.arrays import HDF5, Stored, list_arrays
 from vgen.data.entry import Block, Entry, Probe, Unreadable
 
 PATIENCE = 120.0  # seconds without an answer; a frame takes far less
+STARTING = 300.0  # seconds until a child answers at all, from a slow disk
 LONGEST = 1 << 24  # bytes of a line of an answer
 TAIL = 300  # characters of what a child printed that are shown
 PIPE = 1 << 20  # bytes that the pipe holds, where the system allows
+# The very package that asks, wherever it was imported from, and nothing from the current folder.
+START = (
+    f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import vgen; del sys.path[0]; "
+    "from vgen.data.decoder_process import main; main()"
+)
 
 
 class Decoders:
@@ -102,26 +108,25 @@ class Decoders:
 
 
 def _foreign(entry: Entry) -> bool:
-    array = entry.kind == "array" and entry.files[0].lower().endswith(HDF5)
+    array = entry.kind == "array video" and entry.files[0].lower().endswith(HDF5)
     return entry.kind == "video file" or array
 
 
 class _Child:
     def __init__(self) -> None:
-        package = str(Path(__file__).parents[2])
-        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vgen.data.decoder_process"],
+            [sys.executable, "-P", "-c", START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         self._left = b""  # of an answer, read ahead
         self.usable = False
         _widen(self._process)
+        self._patience = STARTING
         try:
             self._line()
         except Unreadable as error:
@@ -129,7 +134,7 @@ class _Child:
             said = " ".join(self._printed.read().decode(errors="replace").split())[-TAIL:]
             self.close()
             raise RuntimeError(f"the process that decodes videos does not start: {error}. {said}") from error
-        self.usable = True
+        self.usable, self._patience = True, PATIENCE
 
     def ask(self, request: dict[str, Any]) -> Generator[tuple[dict[str, Any], np.ndarray], None, None]:
         """Each answer with the bytes that come after it. Left early, the child cannot be used again."""
@@ -185,8 +190,8 @@ class _Child:
         if hasattr(select, "poll"):  # not on Windows, where a child that hangs is waited for
             poll = select.poll()
             poll.register(stdout, select.POLLIN)
-            if not poll.poll(1000 * PATIENCE):
-                raise Unreadable(f"its decoder gives no answer for {PATIENCE:g} s")
+            if not poll.poll(1000 * self._patience):
+                raise Unreadable(f"its decoder gives no answer for {self._patience:g} s")
         count = stdout.readinto(view)  # pyright: ignore[reportAttributeAccessIssue]
         if not count:
             raise Unreadable(self._death())

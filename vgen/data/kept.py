@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vgen.data.pack import Pack, Packed
-from vgen.data.retime import frames_at, unpack_times
+from vgen.data.retime import frames_at, is_even, unpack_times
 from vgen.data.source import Skipped
 
 
@@ -130,6 +130,11 @@ class Kept:
         """Videos of less than `fps` frames per second: some of their frames come twice."""
         least = 0.99 * (self.wanted_fps or 0)
         return [video.name for video in self._videos if video.fps and video.fps < least]
+
+    @property
+    def uneven(self) -> list[str]:
+        """Videos with frames that stay longer than others."""
+        return [v.name for v in self._videos if not is_even(unpack_times(v.times, v.frames))]
 
     def _keep(self, pack: Pack, videos: Sequence[Packed], refused: Sequence[Skipped]) -> None:
         """Use those of `videos` that are long enough; the others are `skipped`, after `refused`."""

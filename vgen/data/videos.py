@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -81,7 +81,7 @@ class Videos(Kept):
         channels: int = 3,
         resize: Resize = "crop",
         resample: Resample = "bicubic",
-        canvas: Sequence[int] | None = None,
+        canvas: list[int] | None = None,
         labels: str = "auto",
         split_file: str | None = None,
         split: str | None = None,
@@ -149,6 +149,14 @@ class Videos(Kept):
             log.warning("skipped %s: %s", skipped.path, skipped.reason)
         if len(self.skipped) > LISTED:
             log.warning("skipped %d more videos of %s", len(self.skipped) - LISTED, self.path)
+        self._warn_of_rates()
+
+    def _warn_of_rates(self) -> None:
+        if self.uneven and self.wanted_fps is None:
+            log.warning(
+                "%d videos have frames that stay longer than others, such as %s: fps (clip.fps) goes by the clock",
+                *(len(self.uneven), self.uneven[0]),
+            )
         if self.slower:
             log.warning(
                 "%d videos have less than fps=%g frames per second, such as %s: some of their frames come twice",
