@@ -1,7 +1,9 @@
 """A set of videos as a map from draws to training clips."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -21,8 +23,8 @@ class Draw(NamedTuple):
 class Clips(Dataset):
     """Clips cut from videos; which frames they show follows from (seed, position) alone.
 
-    An item is a dict of "pixels" (T, H, W, C) uint8, "times" (T,) float32 in frames since the clip's first
-    and, if the videos have classes, "label" () int64.
+    A batch is a dict of "pixels" (B, T, H, W, C) uint8, "times" (B, T) float32 in frames since the clip's first and, if
+    the videos have classes, "label" (B,) int64; an item is one row of it.
 
     Args:
         source: the videos, after `setup`.
@@ -37,15 +39,41 @@ class Clips(Dataset):
         self.sampler = sampler
         self.seed = seed
         self.flip = flip
+        self._frame: tuple[int, ...] = ()
 
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
-        stream = rng.generator(self.seed, "clip", draw.position)
-        indices = self.sampler(self.source.length(draw.video), stream)
-        pixels = torch.from_numpy(self.source.read(draw.video, indices.numpy()))
-        if self.flip and torch.rand((), generator=stream) < 0.5:
-            pixels = pixels.flip(2)
-        clip = {"pixels": pixels, "times": (indices - indices[0]).to(torch.float32)}
-        label = self.source.label(draw.video)
-        if label is not None:
-            clip["label"] = torch.tensor(label)
-        return clip
+        return {name: part[0] for name, part in self.batch([draw]).items()}
+
+    def __getitems__(self, draws: Sequence[Draw]) -> dict[str, Tensor]:
+        # torch's loader asks for whole batches where it can.
+        return self.batch(draws)
+
+    def batch(self, draws: Sequence[Draw], *, pinned: bool = False) -> dict[str, Tensor]:
+        """The clips of `draws`, each pixel copied once, into page-locked memory if `pinned`."""
+        videos = [draw.video for draw in draws]
+        frames, mirrored = [], []
+        for row, draw in enumerate(draws):
+            stream = rng.generator(self.seed, "clip", draw.position)
+            frames.append(self.sampler(self.source.length(draw.video), stream))
+            if self.flip and torch.rand((), generator=stream) < 0.5:
+                mirrored.append(row)
+        indices = torch.stack(frames)
+        pixels = self._gather(videos, indices.numpy(), pinned)
+        for row in mirrored:
+            pixels[row] = pixels[row].flip(2)
+        batch = {"pixels": pixels, "times": (indices - indices[:, :1]).to(torch.float32)}
+        labels = [self.source.label(video) for video in videos]
+        known = [label for label in labels if label is not None]
+        return batch | ({"label": torch.tensor(known)} if known else {})
+
+    def _gather(self, videos: list[int], indices: np.ndarray, pinned: bool) -> Tensor:
+        if not self._frame:
+            self._frame = self.source.read(videos[0], indices[0, :1]).shape[1:]
+        pixels = torch.empty((*indices.shape, *self._frame), dtype=torch.uint8, pin_memory=pinned)
+        gather = getattr(self.source, "gather", None)
+        if gather is not None:
+            gather(videos, indices, pixels.numpy())
+        else:
+            for row, (video, chosen) in enumerate(zip(videos, indices, strict=True)):
+                pixels[row] = torch.from_numpy(self.source.read(video, chosen))
+        return pixels

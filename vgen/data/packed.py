@@ -25,6 +25,7 @@ of `data=videos` is the same with one shard, `frames.npy`, without sha256 and th
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,8 +36,10 @@ from typing import Any
 
 import numpy as np
 
+from vgen.data.cache import default_cache
+from vgen.data.remote import RemoteFolder
 from vgen.data.source import Skipped
-from vgen.data.storage import INDEX, open_shard, read_index, shard_bytes
+from vgen.data.storage import INDEX, is_remote, open_shard, read_index, shard_bytes
 
 FORMAT, VERSION = "vgen packed clips", 3
 
@@ -71,15 +74,16 @@ class Pack:
     """A whole pack: where its videos are, and what was left out. Shards are opened when they are first read.
 
     Args:
-        folder: where it lies.
+        folder: where it lies; an address (s3://...) is read by blocks.
         index: what its `dataset.json` says.
+        cache: folder for these blocks.
 
     Raises:
         FileNotFoundError: a shard is missing.
         ValueError: the index is of something else, or a shard is not as long as it says.
     """
 
-    def __init__(self, folder: str, index: dict[str, Any]) -> None:
+    def __init__(self, folder: str, index: dict[str, Any], cache: Path | None = None) -> None:
         if not isinstance(index, dict) or index.get("format") != FORMAT:
             raise ValueError(f"{folder}/{INDEX} is not that of a packed dataset")
         if index.get("version") != VERSION:
@@ -96,23 +100,50 @@ class Pack:
             raise ValueError(f"{folder}/{INDEX} is damaged: {error}") from error
         self.folder, self.index = folder, index
         self._maps: dict[int, np.ndarray] = {}
+        self._remote = None
+        if is_remote(folder):
+            identity = json.dumps(index["shards"], sort_keys=True)
+            self._remote = RemoteFolder(folder, cache=cache or default_cache(), identity=identity)
         self._check()
 
     def read(self, video: Packed, indices: np.ndarray) -> np.ndarray:
         """Frames `indices` (T,) of a video: (T, H, W, C) uint8, a copy. Raises IndexError for one it does not have."""
-        indices = np.asarray(indices)
-        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
-            raise IndexError(
-                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
-            )
-        frames = self._maps.get(video.shard)
+        self._fetch([video], [indices])
+        return self._frames(video.shard)[_within(video, indices)]
+
+    def gather(self, videos: Sequence[Packed], indices: np.ndarray, out: np.ndarray) -> None:
+        """Frames `indices` (B, T) of `videos`, a row each, into `out` (B, T, H, W, C), copied once."""
+        self._fetch(videos, indices)
+        for video, chosen, row in zip(videos, indices, out, strict=True):
+            # "raise" would go through a buffer, and all are within already
+            np.take(self._frames(video.shard), _within(video, chosen), axis=0, out=row, mode="clip")
+
+    def _frames(self, number: int) -> np.ndarray:
+        frames = self._maps.get(number)
         if frames is None:
-            frames = self._maps[video.shard] = self._open(video.shard)
-        return frames[video.start + indices]
+            frames = self._maps[number] = self._open(number)
+        return frames
+
+    def _fetch(self, videos: Sequence[Packed], indices: Iterable[np.ndarray]) -> None:
+        """Bring what is asked for to this machine, all at once, if it lies elsewhere."""
+        if self._remote is None:
+            return
+        frame = math.prod(self.frame)
+        wanted = []
+        for video, chosen in zip(videos, indices, strict=True):
+            self._frames(video.shard)
+            shard = self.shards[video.shard]
+            header = shard.bytes - shard.frames * frame
+            wanted.append((shard.file, header + _within(video, chosen) * frame, frame))
+        self._remote.fetch(wanted)
 
     def _open(self, number: int) -> np.ndarray:
         shard = self.shards[number]
-        frames = open_shard(self.folder, shard.file)
+        folder = self.folder
+        if self._remote is not None:
+            self._remote.open(shard.file, shard.bytes)
+            folder = str(self._remote.place)
+        frames = open_shard(folder, shard.file)
         if frames.shape != (shard.frames, *self.frame):
             raise ValueError(
                 f"{shard.file} in {self.folder} holds {frames.shape}, and {INDEX} says {shard.frames} of {self.frame}"
@@ -120,7 +151,7 @@ class Pack:
         return frames
 
     def _check(self) -> None:
-        for shard in self.shards:
+        for shard in self.shards if self._remote is None else ():  # one question each is too much elsewhere
             size = shard_bytes(self.folder, shard.file)
             if size != shard.bytes:
                 raise ValueError(
@@ -135,6 +166,14 @@ class Pack:
             ends[video.shard] += video.frames
         if any(ends[i] != shard.frames for i, shard in enumerate(self.shards)):
             raise ValueError(f"{self.folder}/{INDEX} is damaged: its videos do not fill its shards")
+
+
+def _within(video: Packed, indices: np.ndarray) -> np.ndarray:
+    """Where frames `indices` (T,) of a video lie in its shard."""
+    indices = np.asarray(indices)
+    if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
+        raise IndexError(f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}")
+    return video.start + indices
 
 
 def open_pack(folder: Path, key: str) -> Pack | None:
@@ -192,9 +231,15 @@ class PackedVideos:
     """What `vgen prepare` has packed: the clips, bit for bit, that `data=videos` makes of the same files.
 
     Args:
-        path: its folder.
+        path: its folder, or an address that fsspec knows: s3://bucket/folder, https://..., memory://...; what is
+            read of it is kept on this machine's disk, by blocks.
         size, channels: what it must have been packed at; None takes what there is.
         split: use the videos of this split only ("train"); None: all.
+        cache: folder for the blocks; default `$VGEN_CACHE`, else ~/.cache/vgen/clips.
+        mixed_shards: None shuffles all videos of a pass together, so that clips come from everywhere at once. A number
+            shuffles the shards and then the videos of so many shards at a time. Each video still comes once per pass,
+            and the order is still that of any number of processes; but clips of a batch are less independent. Shards
+            follow the order of the files, so a few of them may hold few of the classes.
         min_frames: shorter videos are skipped; may be set until `prepare`.
 
     Raises:
@@ -209,9 +254,15 @@ class PackedVideos:
         size: int | None = None,
         channels: int | None = None,
         split: str | None = None,
+        cache: str | None = None,
+        mixed_shards: int | None = None,
         min_frames: int = 1,
     ) -> None:
-        self.path = str(Path(path).expanduser().absolute())
+        if mixed_shards is not None and mixed_shards < 1:
+            raise ValueError(f"data.mixed_shards is {mixed_shards}: it must be at least 1")
+        path = path.removeprefix("file://")
+        self.path = path.rstrip("/") if is_remote(path) else str(Path(path).expanduser().absolute())
+        self.cache, self.mixed_shards = default_cache(cache), mixed_shards
         self.size, self.channels = size, channels
         self.split = split
         self.min_frames = min_frames
@@ -230,7 +281,7 @@ class PackedVideos:
                 f"data.path: {self.path} is no packed dataset (no {INDEX} in it): make one with vgen "
                 "prepare, or read it with data=videos"
             ) from None
-        except ValueError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{self.path}/{INDEX} is damaged: {error}") from error
 
     @property
@@ -297,6 +348,14 @@ class PackedVideos:
     def read(self, i: int, indices: np.ndarray) -> np.ndarray:
         return self._open().read(self._videos[i], indices)
 
+    def gather(self, videos: Sequence[int], indices: np.ndarray, out: np.ndarray) -> None:
+        self._open().gather([self._videos[i] for i in videos], indices, out)
+
+    @property
+    def shards(self) -> list[int]:
+        """Which shard every video lies in."""
+        return [video.shard for video in self._videos]
+
     @property
     def names(self) -> list[str]:
         """Path of every video in the folder that it was made of."""
@@ -334,7 +393,7 @@ class PackedVideos:
 
     def _open(self) -> Pack:
         if self._pack is None:  # also in a spawned worker, where the maps did not come along
-            self._pack = Pack(self.path, self.index)
+            self._pack = Pack(self.path, self.index, self.cache)
         return self._pack
 
     def __getstate__(self) -> dict:

@@ -24,6 +24,10 @@ class VideoSource(Protocol):
     A source of stored videos may also say `path` where they lie, `names` (what each is called), `rates` (frames per
     second of each, or None), `stored_sizes` (before resizing, "320x240") and `lossy` (whether storing them has
     changed the pictures; None if no one can tell).
+
+    One that can copy many clips at once may have `gather(videos, indices, out)`: frames `indices` (B, T) of `videos`, a
+    row each, into `out` (B, T, H, W, C), a contiguous array of uint8. One whose videos lie in shards may say which one
+    each lies in (`shards`), and how many of them a pass should mix at a time (`mixed_shards`).
     """
 
     @property

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from vgen.data.cache import default_cache
 from vgen.data.decode import Unreadable, decode, first_size, probe
 from vgen.data.layout import Entry, Layout, scan
 from vgen.data.packed import (
@@ -86,9 +88,7 @@ class Videos:
         self.resize: Resize = resize
         self.resample: Resample = resample
         self.strict = strict
-        self.cache = (
-            Path(cache or os.environ.get("VGEN_CACHE") or "~/.cache/vgen/clips").expanduser().absolute()
-        )
+        self.cache = default_cache(cache)
         self.min_frames = min_frames
         self.name = self.path.name
         self.skipped: list[Skipped] = []
@@ -160,6 +160,9 @@ class Videos:
 
     def read(self, i: int, indices: np.ndarray) -> np.ndarray:
         return self._open().read(self._videos[i], indices)
+
+    def gather(self, videos: Sequence[int], indices: np.ndarray, out: np.ndarray) -> None:
+        self._open().gather([self._videos[i] for i in videos], indices, out)
 
     @property
     def fps(self) -> float | None:
