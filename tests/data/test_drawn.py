@@ -41,6 +41,7 @@ def test_any_frame_can_be_read_alone(name):
     whole = source.read(5, np.arange(20))
     assert whole.shape == (20, 32, 32, 3)
     assert whole.dtype == np.uint8
+    assert whole.flags.c_contiguous
     assert np.array_equal(source.read(5, np.array([17, 3, 3])), whole[[17, 3, 3]])
     assert source.read(5, np.array([], dtype=int)).shape == (0, 32, 32, 3)
 

@@ -135,7 +135,7 @@ class Digits(Drawn):
 
 
 def _weights(corner: np.ndarray, side: int) -> np.ndarray:
-    """What the cells of a picture at `corner` (T,) give to each sample of a row, by cubic interpolation: (T, side, 8)."""
+    """What cells of a picture at `corner` (T,) give to samples of a row, by cubic interpolation: (T, side, 8)."""
     cell = SIDE / CELLS * side  # in samples, more than one
     at = (np.arange(side) + 0.5 - corner[:, None] * side) / cell - 0.5  # (T, side) in cells
     return keys(at[..., None] - np.arange(CELLS))  # beyond the picture all is black

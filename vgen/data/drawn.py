@@ -133,4 +133,4 @@ def to_bytes(frames: np.ndarray, channels: int) -> np.ndarray:
     """(T, S, S, 3) of floats in 0..255 -> (T, S, S, channels) uint8; one channel is the luma of BT.601."""
     if channels == 1:
         frames = frames @ np.array([[0.299], [0.587], [0.114]])
-    return np.rint(frames).astype(np.uint8)
+    return np.rint(frames).astype(np.uint8, order="C")

@@ -5,6 +5,7 @@ near 1 / f^2), and all of it moves. Here a square window pans, zooms or turns ov
 with scikit-learn.
 """
 
+import itertools
 import math
 from functools import lru_cache
 from typing import Literal, get_args
@@ -12,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
+from torch.nn.functional import grid_sample
 
 from vgen.data.drawn import Drawn, to_bytes, uniform
 from vgen.data.scikit import digest, photographs
@@ -127,20 +128,30 @@ class Textures(Drawn):
         left, right = REGIONS[self.split]
         picture = _region(factors["photograph"], left, right)
         camera[:, 0] -= left
-        shape = [len(camera), 3, self.size * samples, self.size * samples]
-        points = affine_grid(_placement(camera, picture), shape, align_corners=False)
-        pictures = picture.expand(len(camera), -1, -1, -1)
-        seen = grid_sample(pictures, points, mode="bilinear", padding_mode="border", align_corners=False)
-        return to_bytes(avg_pool2d(seen, samples).permute(0, 2, 3, 1).numpy(), self.channels)
+        pictures, seen = picture.expand(len(camera), -1, -1, -1), torch.zeros(())
+        corners, pixel = _corners(camera, picture, self.size)
+        for place in itertools.product((np.arange(samples) + 0.5) / samples, repeat=2):
+            points = corners + (pixel @ torch.tensor(place, dtype=torch.float32))[:, None, None]
+            seen = seen + grid_sample(
+                pictures, points, mode="bilinear", padding_mode="border", align_corners=False
+            )
+        return to_bytes((seen / samples**2).permute(0, 2, 3, 1).numpy(), self.channels)
 
 
-def _placement(camera: np.ndarray, picture: Tensor) -> Tensor:
-    """Windows (T, 4) in a picture (1, 3, H, W) as the matrices (T, 2, 3) of `affine_grid`, where a side is -1 to 1."""
-    height, width = picture.shape[2:]
-    x, y, side, angle = camera.T
-    cos, sin = side * np.cos(angle), side * np.sin(angle)
-    rows = [[cos / width, -sin / width, 2 * x / width - 1], [sin / height, cos / height, 2 * y / height - 1]]
-    return torch.from_numpy(np.array(rows)).permute(2, 0, 1).float()
+def _corners(camera: np.ndarray, picture: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Where the pixels of windows (T, 4) lie in a picture (1, 3, H, W) whose sides are -1 to 1, as (x, y).
+
+    The left upper corner of each, (T, size, size, 2), and what leads from there one pixel to the right and one down, as
+    the columns of (T, 2, 2).
+    """
+    scale = 2 / np.array([picture.shape[3], picture.shape[2]])
+    cos, sin = (camera[:, 2] / size * part(camera[:, 3]) for part in (np.cos, np.sin))
+    pixel = scale[:, None] * np.moveaxis(np.array([[cos, -sin], [sin, cos]]), 2, 0)  # (T, 2, 2)
+    first = scale * camera[:, :2] - 1 - size / 2 * pixel.sum(axis=2)
+    steps = np.arange(size)[:, None]
+    right, down = (steps * pixel[:, None, :, axis] for axis in (0, 1))  # (T, size, 2)
+    corners = first[:, None, None] + right[:, None] + down[:, :, None]
+    return torch.from_numpy(corners).float(), torch.from_numpy(pixel).float()
 
 
 @lru_cache(maxsize=4)
