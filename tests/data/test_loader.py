@@ -158,3 +158,43 @@ def test_a_source_that_gathers_is_asked_once_per_batch():
     plain = Clips(source=Numbered(), sampler=Pair(), seed=0).batch(draws)
     assert source.asked == 1
     assert all(torch.equal(gathered[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("device", "remote", "prefetch", "ahead"),
+    [("cpu", False, None, 0), ("cuda:1", False, None, 2), ("cpu", True, None, 2), ("cpu", False, 1, 1)],
+)
+def test_a_thread_works_ahead_where_training_waits(device, remote, prefetch, ahead):
+    source = Numbered()
+    source.remote = remote  # type: ignore[attr-defined]
+    data = ClipDataModule(source=source, sampler=Pair(), batch=4, prefetch=prefetch)
+    data.trainer = SimpleNamespace(  # type: ignore[assignment]
+        global_rank=0,
+        world_size=1,
+        strategy=SimpleNamespace(root_device=torch.device(device)),
+        lightning_module=SimpleNamespace(clips_seen=0),
+    )
+    loader = data.train_dataloader()
+    assert isinstance(loader, BatchLoader)
+    assert (loader.ahead, loader.device) == (ahead, torch.device(device))
+
+
+def test_for_cuda_memory_is_page_locked_on_the_right_device(monkeypatch):
+    """Without a GPU only what torch is asked for can be seen."""
+    entered, asked = [], []
+
+    class Asking(Clips):
+        def batch(self, draws, *, pinned=False):
+            asked.append(pinned)
+            return super().batch(draws)
+
+    monkeypatch.setattr(
+        torch.cuda, "set_device", lambda device: entered.append((threading.get_ident(), device))
+    )
+    clips = Asking(source=Numbered(), sampler=Pair(), seed=0)
+    draws = InfiniteBatches(videos=VIDEOS, batch=2, seed=0)
+    list(islice(BatchLoader(clips, draws, device=torch.device("cuda:1"), ahead=1), 3))
+    assert all(asked)
+    ((thread, device),) = entered
+    assert device == torch.device("cuda:1")
+    assert thread != threading.get_ident()

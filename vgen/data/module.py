@@ -14,6 +14,8 @@ from vgen.data.infinite import InfiniteBatches
 from vgen.data.loader import BatchLoader
 from vgen.data.source import VideoSource
 
+AHEAD = 2  # batches
+
 
 class ClipDataModule(LightningDataModule):
     """Endless batches of real clips, in an order that neither processes nor workers nor a restart changes.
@@ -30,7 +32,9 @@ class ClipDataModule(LightningDataModule):
         rounds: discriminator updates per training step.
         workers: loader processes. 0, the training process itself, is fastest for videos in a memory map; use some
             where reading takes the processor's time.
-        prefetch: batches made ahead, by each worker, or by a thread without workers. 0: none, with workers 1.
+        prefetch: batches made ahead, by each worker, or by a thread without workers. 0: none, with workers 1. None: 2,
+            but no thread where training itself keeps the processor busy and the videos lie on this machine: it would
+            only take turns with it.
         seed: of the order of the videos, the frames and the flips.
         flip: mirror each clip left to right with probability 1/2.
 
@@ -46,13 +50,13 @@ class ClipDataModule(LightningDataModule):
         batch: int,
         rounds: int = 1,
         workers: int = 0,
-        prefetch: int = 0,
+        prefetch: int | None = None,
         seed: int = 0,
         flip: bool = False,
     ):
         super().__init__()
         for name, value, least in (
-            ("batch", batch, 1), ("rounds", rounds, 1), ("workers", workers, 0), ("prefetch", prefetch, 0),
+            ("batch", batch, 1), ("rounds", rounds, 1), ("workers", workers, 0), ("prefetch", prefetch or 0, 0),
         ):  # fmt: skip
             if value < least:
                 raise ValueError(f"{name} is {value}: it must be at least {least}")
@@ -99,14 +103,16 @@ class ClipDataModule(LightningDataModule):
         )
         clips = Clips(source=self.source, sampler=self.sampler, seed=self.seed, flip=self.flip)
         if not self.workers:
-            return BatchLoader(clips, draws, device=device, ahead=self.prefetch)
+            waits = device.type != "cpu" or getattr(self.source, "remote", False)
+            ahead = AHEAD * waits if self.prefetch is None else self.prefetch
+            return BatchLoader(clips, draws, device=device, ahead=ahead)
         return DataLoader(
             clips,
             batch_sampler=draws,
             num_workers=self.workers,
             collate_fn=_as_it_is,
             persistent_workers=True,
-            prefetch_factor=max(1, self.prefetch),
+            prefetch_factor=AHEAD if self.prefetch is None else max(1, self.prefetch),
             pin_memory=device.type == "cuda",
         )
 

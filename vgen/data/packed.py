@@ -113,10 +113,15 @@ class Pack:
 
     def gather(self, videos: Sequence[Packed], indices: np.ndarray, out: np.ndarray) -> None:
         """Frames `indices` (B, T) of `videos`, a row each, into `out` (B, T, H, W, C), copied once."""
+        ends = np.array([video.frames for video in videos])
+        outside = ((indices < 0) | (indices >= ends[:, None])).any(axis=1)
+        if outside.any():
+            worst = int(outside.argmax())
+            _within(videos[worst], indices[worst])
         self._fetch(videos, indices)
         for video, chosen, row in zip(videos, indices, out, strict=True):
             # "raise" would go through a buffer, and all are within already
-            np.take(self._frames(video.shard), _within(video, chosen), axis=0, out=row, mode="clip")
+            np.take(self._frames(video.shard), video.start + chosen, axis=0, out=row, mode="clip")
 
     def _frames(self, number: int) -> np.ndarray:
         frames = self._maps.get(number)
@@ -350,6 +355,11 @@ class PackedVideos:
 
     def gather(self, videos: Sequence[int], indices: np.ndarray, out: np.ndarray) -> None:
         self._open().gather([self._videos[i] for i in videos], indices, out)
+
+    @property
+    def remote(self) -> bool:
+        """Whether reading waits for a network."""
+        return is_remote(self.path)
 
     @property
     def shards(self) -> list[int]:
