@@ -24,7 +24,7 @@ from vgen.training.checkpoint import AtomicCheckpointIO
 from vgen.training.video_gan import VideoGAN
 
 _PLAIN_VALUES = {
-    "seed": int, "batch": int, "kclips": float, "workers": int, "flip": bool, "log_every": int,
+    "seed": int, "batch": int, "kclips": float, "workers": int, "prefetch": int | None, "flip": bool, "log_every": int,
     "sample_every": float, "metric_every": float, "checkpoint_every": float,
 }  # fmt: skip
 
@@ -60,6 +60,7 @@ def build_data(config: DictConfig) -> ClipDataModule:
         batch=config.batch,
         rounds=config.training.d_steps,
         workers=config.workers,
+        prefetch=config.prefetch,
         seed=config.seed,
         flip=config.flip,
     )

@@ -15,6 +15,11 @@ log = logging.getLogger(__name__)
 ELSEWHERE = "Set data.cache or VGEN_CACHE to a folder elsewhere."
 
 
+def default_cache(cache: str | None = None) -> Path:
+    """The folder `cache`; without, $VGEN_CACHE, else ~/.cache/vgen/clips."""
+    return Path(cache or os.environ.get("VGEN_CACHE") or "~/.cache/vgen/clips").expanduser().absolute()
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Only one process on this machine at a time; the others wait. A killed holder lets go by itself.
@@ -22,7 +27,7 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
         ValueError: the cache around `folder` cannot be written.
     """
-    with _explained(folder.parent):
+    with explained(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         file = open(folder.with_name(f"{folder.name}.lock"), "w")  # noqa: SIM115 - closed below
     with file:
@@ -54,7 +59,7 @@ def publishing(folder: Path, estimate: int) -> Iterator[Path]:
         ValueError: too little space, or the cache cannot be written.
     """
     cache = folder.parent
-    with _explained(cache):
+    with explained(cache):
         _clear_leftovers(cache)
         free = shutil.disk_usage(cache).free
         if estimate > free:
@@ -76,7 +81,8 @@ def sync(file: IO) -> None:
 
 
 @contextmanager
-def _explained(cache: Path) -> Iterator[None]:
+def explained(cache: Path) -> Iterator[None]:
+    """What the disk refuses inside, as a ValueError that says what to set."""
     try:
         yield
     except OSError as error:

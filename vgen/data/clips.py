@@ -1,5 +1,6 @@
 """A set of videos as a map from draws to training clips."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +23,9 @@ class Draw(NamedTuple):
 class Clips(Dataset):
     """Clips cut from videos; which frames they show follows from (seed, position) alone.
 
-    An item is a dict of "pixels" (T, H, W, C) uint8, "times" (T,) float32 in frames since the clip's first
-    and, if the videos have classes, "label" () int64. If the source has `crops` (rows, columns), its frames are larger
-    than a clip's, and where the clip is cut out is drawn too.
+    A batch is a dict of "pixels" (B, T, H, W, C) uint8, "times" (B, T) float32 in frames since the clip's first and,
+    if the videos have classes, "label" (B,) int64; an item is one row of it. If the source has `crops` (rows,
+    columns), its frames are larger than a clip's, and where the clip is cut out is drawn too.
 
     Args:
         source: the videos, after `setup`.
@@ -39,22 +40,49 @@ class Clips(Dataset):
         self.sampler = sampler
         self.seed = seed
         self.flip = flip
+        self._frame: tuple[int, ...] = ()
 
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
-        stream = rng.generator(self.seed, "clip", draw.position)
-        indices = self.sampler(self.source.length(draw.video), stream)
-        pixels = torch.from_numpy(self._read(draw.video, indices.numpy(), stream))
-        if self.flip and torch.rand((), generator=stream) < 0.5:
-            pixels = pixels.flip(2)
-        clip = {"pixels": pixels, "times": (indices - indices[0]).to(torch.float32)}
-        label = self.source.label(draw.video)
-        if label is not None:
-            clip["label"] = torch.tensor(label)
-        return clip
+        return {name: part[0] for name, part in self.batch([draw]).items()}
 
-    def _read(self, video: int, indices: np.ndarray, stream: torch.Generator) -> np.ndarray:
+    def __getitems__(self, draws: Sequence[Draw]) -> dict[str, Tensor]:
+        # torch's loader asks for whole batches where it can.
+        return self.batch(draws)
+
+    def batch(self, draws: Sequence[Draw], *, pinned: bool = False) -> dict[str, Tensor]:
+        """The clips of `draws`, each pixel copied once, into page-locked memory if `pinned`."""
+        videos = [draw.video for draw in draws]
         crops: tuple[int, int] | None = getattr(self.source, "crops", None)
-        if crops is None:
-            return self.source.read(video, indices)
-        top, left = (int(torch.randint(places, (), generator=stream)) for places in crops)
-        return self.source.read_at(video, indices, top, left)  # pyright: ignore[reportAttributeAccessIssue]
+        frames, corners, mirrored = [], [], []
+        for row, draw in enumerate(draws):
+            stream = rng.generator(self.seed, "clip", draw.position)
+            frames.append(self.sampler(self.source.length(draw.video), stream))
+            if crops is not None:
+                corners.append([int(torch.randint(places, (), generator=stream)) for places in crops])
+            if self.flip and torch.rand((), generator=stream) < 0.5:
+                mirrored.append(row)
+        indices = torch.stack(frames)
+        pixels = self._gather(videos, indices.numpy(), corners, pinned)
+        for row in mirrored:
+            pixels[row] = pixels[row].flip(2)
+        batch = {"pixels": pixels, "times": (indices - indices[:, :1]).to(torch.float32)}
+        labels = [self.source.label(video) for video in videos]
+        known = [label for label in labels if label is not None]
+        return batch | ({"label": torch.tensor(known)} if known else {})
+
+    def _gather(
+        self, videos: list[int], indices: np.ndarray, corners: list[list[int]], pinned: bool
+    ) -> Tensor:
+        if not self._frame:
+            self._frame = self.source.read(videos[0], indices[0, :1]).shape[1:]
+        pixels = torch.empty((*indices.shape, *self._frame), dtype=torch.uint8, pin_memory=pinned)
+        gather, read_at = (getattr(self.source, name, None) for name in ("gather", "read_at"))
+        if corners and read_at is not None:
+            for row, (video, chosen) in enumerate(zip(videos, indices, strict=True)):
+                pixels[row] = torch.from_numpy(read_at(video, chosen, *corners[row]))
+        elif gather is not None:
+            gather(videos, indices, pixels.numpy())
+        else:
+            for row, (video, chosen) in enumerate(zip(videos, indices, strict=True)):
+                pixels[row] = torch.from_numpy(self.source.read(video, chosen))
+        return pixels

@@ -1,8 +1,9 @@
 """The order of the real clips: endless, resumable anywhere, the same for any number of processes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
+import numpy as np
 import torch
 from torch.utils.data import Sampler
 
@@ -26,6 +27,10 @@ class InfiniteBatches(Sampler[list[Draw]]):
             first, then of the second, ...
         start: first position; where a run resumes, the number of clips it has consumed.
         rank, world: this process and how many there are.
+        shards: the shard of every video, to keep videos that lie together together.
+        mixed: how many shards are shuffled with each other at a time, after the shards themselves; None: all. With a
+            number a pass goes through the shards a few at a time, on all processes alike: less is read at once, and
+            neighbouring batches have more in common.
 
     Raises:
         ValueError: no videos, or a batch that cannot be split evenly.
@@ -41,6 +46,8 @@ class InfiniteBatches(Sampler[list[Draw]]):
         start: int = 0,
         rank: int = 0,
         world: int = 1,
+        shards: Sequence[int] | None = None,
+        mixed: int | None = None,
     ):
         if videos < 1:
             raise ValueError("there are no videos to draw from")
@@ -57,10 +64,12 @@ class InfiniteBatches(Sampler[list[Draw]]):
         self.start = start
         self.rank = rank
         self.world = world
+        self.shards = None if shards is None or mixed is None else np.asarray(shards)
+        self.mixed = mixed or 1
 
     def __iter__(self) -> Iterator[list[Draw]]:
         share = self.batch // self.world
-        order, known = torch.empty(0), -1
+        order, known = np.empty(0), -1
         for step in count(self.start, self.rounds * self.batch):
             draws = []
             for first in range(step + self.rank * share, step + self.rounds * self.batch, self.batch):
@@ -71,5 +80,11 @@ class InfiniteBatches(Sampler[list[Draw]]):
                     draws.append(Draw(position, int(order[place])))
             yield draws
 
-    def _order(self, turn: int) -> torch.Tensor:
-        return torch.randperm(self.videos, generator=rng.generator(self.seed, "order", turn))
+    def _order(self, turn: int) -> np.ndarray:
+        stream = rng.generator(self.seed, "order", turn)
+        order = torch.randperm(self.videos, generator=stream).numpy()
+        if self.shards is None:
+            return order
+        known, shard = np.unique(self.shards, return_inverse=True)
+        place = torch.randperm(len(known), generator=stream).numpy()  # of each shard in this pass
+        return order[np.argsort((place[shard] // self.mixed)[order], kind="stable")]

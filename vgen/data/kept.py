@@ -78,16 +78,24 @@ class Kept:
         rows, columns = slice(top, top + self.size), slice(left, left + self.size)
         return np.ascontiguousarray(self._stored(i, indices)[:, rows, columns])
 
-    def _stored(self, i: int, indices: np.ndarray) -> np.ndarray:
-        video, indices = self._videos[i], np.asarray(indices)
+    def gather(self, videos: Sequence[int], indices: np.ndarray, out: np.ndarray) -> None:
         if self._frames is not None:
-            length = self.length(i)
-            if indices.size and (indices.min() < 0 or indices.max() >= length):
-                raise IndexError(
-                    f"frames {indices.min()}..{indices.max()} of {video.name}, which has {length}"
-                )
-            indices = self._frames[i][indices]
-        return self._open().read(video, indices)
+            indices = np.stack([self._at_rate(i, chosen) for i, chosen in zip(videos, indices, strict=True)])
+        self._open().gather([self._videos[i] for i in videos], indices, out)
+
+    def _stored(self, i: int, indices: np.ndarray) -> np.ndarray:
+        return self._open().read(self._videos[i], self._at_rate(i, np.asarray(indices)))
+
+    def _at_rate(self, i: int, indices: np.ndarray) -> np.ndarray:
+        """Which stored frames those at `fps` are."""
+        if self._frames is None:
+            return indices
+        length = self.length(i)
+        if indices.size and (indices.min() < 0 or indices.max() >= length):
+            raise IndexError(
+                f"frames {indices.min()}..{indices.max()} of {self._videos[i].name}, which has {length}"
+            )
+        return self._frames[i][indices]
 
     @property
     def fps(self) -> float | None:

@@ -1,5 +1,7 @@
 """Real clips for the trainer."""
 
+from typing import Any
+
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
@@ -9,7 +11,10 @@ from vgen.clip import Sampler
 from vgen.data.clips import Clips
 from vgen.data.evaluation_clips import draw_labels
 from vgen.data.infinite import InfiniteBatches
+from vgen.data.loader import BatchLoader
 from vgen.data.source import VideoSource
+
+AHEAD = 2  # batches
 
 
 class ClipDataModule(LightningDataModule):
@@ -25,7 +30,11 @@ class ClipDataModule(LightningDataModule):
         sampler: chooses the frames of a clip.
         batch: real clips per discriminator update, over all processes.
         rounds: discriminator updates per training step.
-        workers: loader processes. 0 is fastest for videos in a memory map; use some where reading is slow.
+        workers: loader processes. 0, the training process itself, is fastest for videos in a memory map; use some
+            where reading takes the processor's time.
+        prefetch: batches made ahead, by each worker, or by a thread without workers. 0: none, with workers 1. None: 2,
+            but no thread where training itself keeps the processor busy and the videos lie on this machine: it would
+            only take turns with it.
         seed: of the order of the videos, the frames and the flips.
         flip: mirror each clip left to right with probability 1/2.
 
@@ -41,11 +50,14 @@ class ClipDataModule(LightningDataModule):
         batch: int,
         rounds: int = 1,
         workers: int = 0,
+        prefetch: int | None = None,
         seed: int = 0,
         flip: bool = False,
     ):
         super().__init__()
-        for name, value, least in (("batch", batch, 1), ("rounds", rounds, 1), ("workers", workers, 0)):
+        for name, value, least in (
+            ("batch", batch, 1), ("rounds", rounds, 1), ("workers", workers, 0), ("prefetch", prefetch or 0, 0),
+        ):  # fmt: skip
             if value < least:
                 raise ValueError(f"{name} is {value}: it must be at least {least}")
         self.source = source
@@ -53,6 +65,7 @@ class ClipDataModule(LightningDataModule):
         self.batch = batch
         self.rounds = rounds
         self.workers = workers
+        self.prefetch = prefetch
         self.seed = seed
         self.flip = flip
         self._prepared = False
@@ -73,10 +86,11 @@ class ClipDataModule(LightningDataModule):
                 f"{self.sampler.span}: choose fewer frames (clip.frames), a smaller stride or longer videos"
             )
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> DataLoader | BatchLoader:
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        batches = InfiniteBatches(
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
+        draws = InfiniteBatches(
             videos=len(self.source),
             batch=self.batch,
             rounds=self.rounds,
@@ -84,14 +98,22 @@ class ClipDataModule(LightningDataModule):
             start=getattr(trainer.lightning_module, "clips_seen", 0) if trainer else 0,
             rank=rank,
             world=world,
+            shards=getattr(self.source, "shards", None),
+            mixed=getattr(self.source, "mixed_shards", None),
         )
+        clips = Clips(source=self.source, sampler=self.sampler, seed=self.seed, flip=self.flip)
+        if not self.workers:
+            waits = device.type != "cpu" or getattr(self.source, "remote", False)
+            ahead = AHEAD * waits if self.prefetch is None else self.prefetch
+            return BatchLoader(clips, draws, device=device, ahead=ahead)
         return DataLoader(
-            Clips(source=self.source, sampler=self.sampler, seed=self.seed, flip=self.flip),
-            batch_sampler=batches,
+            clips,
+            batch_sampler=draws,
             num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            prefetch_factor=4 if self.workers else None,
-            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
+            collate_fn=_as_it_is,
+            persistent_workers=True,
+            prefetch_factor=AHEAD if self.prefetch is None else max(1, self.prefetch),
+            pin_memory=device.type == "cuda",
         )
 
     def sample_labels(self, count: int, rng: torch.Generator) -> Tensor | None:
@@ -108,3 +130,8 @@ class ClipDataModule(LightningDataModule):
             "classes": list(self.source.classes),
             "skipped": len(self.source.skipped),
         }
+
+
+def _as_it_is(batch: Any) -> Any:
+    """`Clips` makes whole batches."""
+    return batch

@@ -25,14 +25,18 @@ of `data=videos` is the same with one shard, `frames.npy`, without sha256 and th
 """
 
 import json
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vgen.data.cache import default_cache
+from vgen.data.remote import RemoteFolder
 from vgen.data.source import Skipped
-from vgen.data.storage import INDEX, open_shard, read_index, shard_bytes
+from vgen.data.storage import INDEX, is_remote, open_shard, read_index, shard_bytes
 
 FORMAT, VERSION = "vgen packed clips", 3
 
@@ -68,15 +72,16 @@ class Pack:
     """A whole pack: where its videos are, and what was left out. Shards are opened when they are first read.
 
     Args:
-        folder: where it lies.
+        folder: where it lies; an address (s3://...) is read by blocks.
         index: what its `dataset.json` says.
+        cache: folder for these blocks.
 
     Raises:
         FileNotFoundError: a shard is missing.
         ValueError: the index is of something else, or a shard is not as long as it says.
     """
 
-    def __init__(self, folder: str, index: dict[str, Any]) -> None:
+    def __init__(self, folder: str, index: dict[str, Any], cache: Path | None = None) -> None:
         if not isinstance(index, dict) or index.get("format") != FORMAT:
             raise ValueError(f"{folder}/{INDEX} is not that of a packed dataset")
         if index.get("version") != VERSION:
@@ -93,23 +98,55 @@ class Pack:
             raise ValueError(f"{folder}/{INDEX} is damaged: {error}") from error
         self.folder, self.index = folder, index
         self._maps: dict[int, np.ndarray] = {}
+        self._remote = None
+        if is_remote(folder):
+            identity = json.dumps(index["shards"], sort_keys=True)
+            self._remote = RemoteFolder(folder, cache=cache or default_cache(), identity=identity)
         self._check()
 
     def read(self, video: Packed, indices: np.ndarray) -> np.ndarray:
         """Frames `indices` (T,) of a video: (T, H, W, C) uint8, a copy. Raises IndexError for one it does not have."""
-        indices = np.asarray(indices)
-        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
-            raise IndexError(
-                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
-            )
-        frames = self._maps.get(video.shard)
+        self._fetch([video], [indices])
+        return self._frames(video.shard)[_within(video, indices)]
+
+    def gather(self, videos: Sequence[Packed], indices: np.ndarray, out: np.ndarray) -> None:
+        """Frames `indices` (B, T) of `videos`, a row each, into `out` (B, T, H, W, C), copied once."""
+        ends = np.array([video.frames for video in videos])
+        outside = ((indices < 0) | (indices >= ends[:, None])).any(axis=1)
+        if outside.any():
+            worst = int(outside.argmax())
+            _within(videos[worst], indices[worst])
+        self._fetch(videos, indices)
+        for video, chosen, row in zip(videos, indices, out, strict=True):
+            # "raise" would go through a buffer, and all are within already
+            np.take(self._frames(video.shard), video.start + chosen, axis=0, out=row, mode="clip")
+
+    def _frames(self, number: int) -> np.ndarray:
+        frames = self._maps.get(number)
         if frames is None:
-            frames = self._maps[video.shard] = self._open(video.shard)
-        return frames[video.start + indices]
+            frames = self._maps[number] = self._open(number)
+        return frames
+
+    def _fetch(self, videos: Sequence[Packed], indices: Iterable[np.ndarray]) -> None:
+        """Bring what is asked for to this machine, all at once, if it lies elsewhere."""
+        if self._remote is None:
+            return
+        frame = math.prod(self.frame)
+        wanted = []
+        for video, chosen in zip(videos, indices, strict=True):
+            self._frames(video.shard)
+            shard = self.shards[video.shard]
+            header = shard.bytes - shard.frames * frame
+            wanted.append((shard.file, header + _within(video, chosen) * frame, frame))
+        self._remote.fetch(wanted)
 
     def _open(self, number: int) -> np.ndarray:
         shard = self.shards[number]
-        frames = open_shard(self.folder, shard.file)
+        folder = self.folder
+        if self._remote is not None:
+            self._remote.open(shard.file, shard.bytes)
+            folder = str(self._remote.place)
+        frames = open_shard(folder, shard.file)
         if frames.shape != (shard.frames, *self.frame):
             raise ValueError(
                 f"{shard.file} in {self.folder} holds {frames.shape}, and {INDEX} says {shard.frames} of {self.frame}"
@@ -117,7 +154,7 @@ class Pack:
         return frames
 
     def _check(self) -> None:
-        for shard in self.shards:
+        for shard in self.shards if self._remote is None else ():  # one question each is too much elsewhere
             size = shard_bytes(self.folder, shard.file)
             if size != shard.bytes:
                 raise ValueError(
@@ -132,6 +169,14 @@ class Pack:
             ends[video.shard] += video.frames
         if any(ends[i] != shard.frames for i, shard in enumerate(self.shards)):
             raise ValueError(f"{self.folder}/{INDEX} is damaged: its videos do not fill its shards")
+
+
+def _within(video: Packed, indices: np.ndarray) -> np.ndarray:
+    """Where frames `indices` (T,) of a video lie in its shard."""
+    indices = np.asarray(indices)
+    if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
+        raise IndexError(f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}")
+    return video.start + indices
 
 
 def open_pack(folder: Path, key: str) -> Pack | None:

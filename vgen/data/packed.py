@@ -5,20 +5,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vgen.data.cache import default_cache
 from vgen.data.fitting import Fitting, as_canvas
 from vgen.data.kept import Kept
 from vgen.data.pack import FORMAT, Pack
-from vgen.data.storage import INDEX, read_index
+from vgen.data.storage import INDEX, is_remote, read_index
 
 
 class PackedVideos(Kept):
     """What `vgen prepare` has packed: the clips, bit for bit, that `data=videos` makes of the same files.
 
     Args:
-        path: its folder.
+        path: its folder, or an address that fsspec knows: s3://bucket/folder, https://..., memory://...; what is
+            read of it is kept on this machine's disk, by blocks.
         size, channels: what it must have been packed at; None takes what there is.
         split: use the videos of this split only ("train"); None: all.
         fps, stored_fps: as of `vgen.data.videos.Videos`.
+        cache: folder for the blocks; default `$VGEN_CACHE`, else ~/.cache/vgen/clips.
+        mixed_shards: None shuffles all videos of a pass together, so that clips come from everywhere at once. A number
+            shuffles the shards and then the videos of so many shards at a time. Each video still comes once per pass,
+            and the order is still that of any number of processes; but clips of a batch are less independent. Shards
+            follow the order of the files, so a few of them may hold few of the classes.
         min_frames: shorter videos are skipped; may be set until `prepare`.
 
     Raises:
@@ -35,10 +42,16 @@ class PackedVideos(Kept):
         split: str | None = None,
         fps: float | None = None,
         stored_fps: float | None = None,
+        cache: str | None = None,
+        mixed_shards: int | None = None,
         min_frames: int = 1,
     ) -> None:
         super().__init__(size=size, fps=fps, stored_fps=stored_fps, min_frames=min_frames)
-        self.path = str(Path(path).expanduser().absolute())
+        if mixed_shards is not None and mixed_shards < 1:
+            raise ValueError(f"data.mixed_shards is {mixed_shards}: it must be at least 1")
+        path = path.removeprefix("file://")
+        self.path = path.rstrip("/") if is_remote(path) else str(Path(path).expanduser().absolute())
+        self.cache, self.mixed_shards = default_cache(cache), mixed_shards
         self.channels = channels
         self.split = split
         self.name = Path(self.path).name
@@ -109,7 +122,17 @@ class PackedVideos(Kept):
             self.crops = Fitting(**{**self.settings, "canvas": as_canvas(self.settings["canvas"])}).crops
 
     def _find_pack(self) -> Pack:
-        return Pack(self.path, self.index)
+        return Pack(self.path, self.index, self.cache)
+
+    @property
+    def remote(self) -> bool:
+        """Whether reading waits for a network."""
+        return is_remote(self.path)
+
+    @property
+    def shards(self) -> list[int]:
+        """Which shard every video lies in."""
+        return [video.shard for video in self._videos]
 
 
 def is_packed(folder: Path) -> bool:

@@ -5,13 +5,9 @@ size and colour on black travels along a random Bezier curve, either from the bo
 right to the left. Every factor is known, so that content and motion can be measured apart.
 """
 
-import hashlib
-
 import numpy as np
-import torch
 
-from vgen import rng
-from vgen.data.source import Skipped
+from vgen.data.drawn import Drawn, uniform, window
 
 CLASSES = ["upwards", "leftwards"]
 SHAPES = ["disc", "square"]
@@ -21,7 +17,7 @@ FAINTEST = 64  # the least value of a colour's strongest channel
 REVISION = 1  # part of the fingerprint: raise it when the drawing changes
 
 
-class Shapes:
+class Shapes(Drawn):
     """Procedural videos with known factors; video i follows from (seed, i) alone.
 
     The layout does not depend on `size`: the same video at another resolution is the same scene. Edges are
@@ -41,34 +37,16 @@ class Shapes:
     def __init__(
         self, *, size: int = 64, channels: int = 3, videos: int = 2000, frames: int = 32, seed: int = 0
     ):
-        for name, value, least in (("size", size, 8), ("videos", videos, 1), ("frames", frames, 1)):
-            if value < least:
-                raise ValueError(f"data.{name} is {value}: it must be at least {least}")
-        if channels not in (1, 3):
-            raise ValueError(f"data.channels is {channels}: choose 1 (grey) or 3 (RGB)")
-        self.size = size
-        self.channels = channels
-        self.videos = videos
-        self.frames = frames
-        self.seed = seed
-        self.name = "shapes"
-        self.classes = list(CLASSES)
-        self.fps: float | None = None
-        self.skipped: list[Skipped] = []
-        facts = f"shapes/{REVISION}/{size}/{channels}/{videos}/{frames}/{seed}"
-        self.fingerprint = hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
-
-    def prepare(self) -> None:
-        """Nothing to do."""
-
-    def setup(self) -> None:
-        """Nothing to do."""
-
-    def __len__(self) -> int:
-        return self.videos
-
-    def length(self, i: int) -> int:
-        return self.frames
+        super().__init__(
+            name="shapes",
+            revision=REVISION,
+            classes=CLASSES,
+            size=size,
+            channels=channels,
+            videos=videos,
+            frames=frames,
+            seed=seed,
+        )
 
     def label(self, i: int) -> int:
         return CLASSES.index(self.factors(i)["motion"])
@@ -80,9 +58,7 @@ class Shapes:
         `motion` (a class name), `path`: the four control points (4, 2) of the Bezier curve as (x, y) in frame
         sides from the top left corner, the first and last of which are `start` and `end`.
         """
-        if not 0 <= i < self.videos:
-            raise IndexError(f"no video {i} in a set of {self.videos}")
-        draws = torch.rand(11, generator=rng.generator(self.seed, "shapes", i), dtype=torch.float64).tolist()
+        draws = uniform(self.stream(i), 11)
         shape, radius, motion = (
             SHAPES[int(2 * draws[0])],
             RADII[int(4 * draws[1])],
@@ -115,14 +91,9 @@ class Shapes:
         factors = self.factors(i)
         radius = factors["radius"] * self.size
         centre = self._position(factors["path"], indices) * self.size  # (T, 2)
-
-        # Draw only a window around the shape; its pixels' centres relative to the shape's, per frame.
-        side = min(int(np.ceil(2 * radius)) + 2, self.size)
-        corner = np.clip(np.floor(centre - radius).astype(int) - 1, 0, self.size - side)  # (T, 2)
-        pixel = corner[:, :, None] + np.arange(side)  # (T, 2, side)
-        offset = np.abs(pixel + 0.5 - centre[:, :, None])
+        where, offset = window(centre, radius, self.size)
         if factors["shape"] == "square":
-            inside = np.clip(radius + 0.5 - offset, 0, 1)
+            inside = np.clip(radius + 0.5 - np.abs(offset), 0, 1)
             coverage = inside[:, 1, :, None] * inside[:, 0, None, :]
         else:
             distance = np.hypot(offset[:, 1, :, None], offset[:, 0, None, :])
@@ -132,16 +103,12 @@ class Shapes:
         if self.channels == 1:
             colour = colour @ [[0.299], [0.587], [0.114]]
         frames = np.zeros((len(centre), self.size, self.size, self.channels), dtype=np.uint8)
-        where = np.arange(len(centre))[:, None, None], pixel[:, 1, :, None], pixel[:, 0, None, :]
         frames[where] = np.rint(coverage[..., None] * colour).astype(np.uint8)
         return frames
 
     def _position(self, path: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """The cubic Bezier curve at frames `indices`: (T, 2) in frame sides."""
-        indices = np.asarray(indices)
-        if indices.size and (indices.min() < 0 or indices.max() > self.frames - 1):
-            raise IndexError(f"frames {indices.min()}..{indices.max()} of a video of {self.frames}")
-        s = indices[:, None] / max(self.frames - 1, 1)
+        s = self.times(indices)[:, None] / max(self.frames - 1, 1)
         weights = np.concatenate(
             [(1 - s) ** 3, 3 * s * (1 - s) ** 2, 3 * s**2 * (1 - s), s**3], axis=1
         )  # (T, 4)

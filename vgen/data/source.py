@@ -26,6 +26,11 @@ class VideoSource(Protocol):
     changed the pictures; None if no one can tell).
     One whose frames are larger than a clip's says in `crops` at how many places (rows, columns) a clip can be cut out,
     and `read_at(i, indices, top, left)` cuts there; `read` gives the centre.
+
+    One that can copy many clips at once may have `gather(videos, indices, out)`: frames `indices` (B, T) of `videos`, a
+    row each, into `out` (B, T, H, W, C), a contiguous array of uint8. One whose videos lie in shards may say which one
+    each lies in (`shards`), and how many of them a pass should mix at a time (`mixed_shards`). `remote` says
+    that reading waits for a network.
     """
 
     @property

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from vgen.data.remote import read_json
+
 INDEX = "dataset.json"
 
 
@@ -16,7 +18,14 @@ def read_index(folder: str) -> Any:
         FileNotFoundError: there is none.
         ValueError: it is no JSON.
     """
+    if is_remote(folder):
+        return read_json(f"{folder}/{INDEX}")
     return json.loads((Path(folder) / INDEX).read_text(encoding="utf-8"))
+
+
+def is_remote(folder: str) -> bool:
+    """Whether it is an address (s3://bucket/folder) and no path."""
+    return "://" in folder
 
 
 def shard_bytes(folder: str, file: str) -> int:

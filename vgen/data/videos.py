@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
+from vgen.data.cache import default_cache
 from vgen.data.entry import Block, Entry, Probe
 from vgen.data.fitting import Fitting, as_canvas
 from vgen.data.isolation import Decoders
@@ -102,9 +103,7 @@ class Videos(Kept):
         self.crops = self.fitting.crops
         self.labels, self.split_file, self.split, self.axes = labels, split_file, split, axes
         self.strict = strict
-        self.cache = (
-            Path(cache or os.environ.get("VGEN_CACHE") or "~/.cache/vgen/clips").expanduser().absolute()
-        )
+        self.cache = default_cache(cache)
         self.name = self.path.name
 
     @cached_property

@@ -20,7 +20,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 # What does not make another run of a job: only where they are swept do these keys name its folder.
-LENGTH_AND_PLACE = {"output", "kclips", "logger", "callback", "workers", "trainer", "paths", "hydra", "sweep"}
+LENGTH_AND_PLACE = {
+    "output", "kclips", "logger", "callback", "workers", "prefetch", "trainer", "paths", "hydra", "sweep",
+}  # fmt: skip
 
 
 class SweepError(ValueError):

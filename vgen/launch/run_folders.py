@@ -14,7 +14,7 @@ from vgen.report.settings import leaves
 
 # What changes no number of a run. Its length is not here but in `Planned.folder`: a run can be made longer.
 PLACE = {
-    "output", "resume", "run_id", "paths", "logger", "callback", "trainer", "workers", "choices", "debug",
+    "output", "resume", "run_id", "paths", "logger", "callback", "trainer", "workers", "prefetch", "choices", "debug",
     "features_cache", "weights", "log_every", "sample_every", "checkpoint_every", "keep_every", "kclips",
 }  # fmt: skip
 

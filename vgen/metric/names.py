@@ -36,4 +36,6 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
     "memorization": False,
     "authenticity": True,
     "disentanglement": True,
+    "energy_drift": False,
+    "lost": False,
 }
