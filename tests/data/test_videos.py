@@ -416,6 +416,7 @@ def test_at_another_rate_the_nearest_frames(tmp_path):
 
 def test_uneven_videos_are_told(tmp_path, caplog):
     encode(tmp_path / "set" / "a.mp4", moving_bar(5), "libx264", "yuv420p", ticks=[0, 40, 80, 400, 440])
+    caplog.set_level(logging.WARNING)
     videos = open_videos(tmp_path / "set")
     assert "1 videos have frames that stay longer than others, such as a.mp4" in caplog.records[0].message
     even = open_videos(tmp_path / "set", fps=25)
@@ -426,6 +427,7 @@ def test_uneven_videos_are_told(tmp_path, caplog):
 
 def test_slower_videos_are_told(tmp_path, caplog):
     write_movie(tmp_path / "set" / "a.mp4", moving_bar(5), rate=10)
+    caplog.set_level(logging.WARNING)
     open_videos(tmp_path / "set", fps=10)
     assert caplog.records == []
     open_videos(tmp_path / "set", fps=25)
