@@ -14,7 +14,8 @@ import pytest
 
 from vgen.data import remote
 from vgen.data.infinite import InfiniteBatches
-from vgen.data.packed import FORMAT, VERSION, PackedVideos
+from vgen.data.pack import FORMAT, VERSION
+from vgen.data.packed import PackedVideos
 
 RNG = np.random.default_rng(0)
 VIDEOS = [RNG.integers(0, 256, (length, 6, 6, 3), dtype=np.uint8) for length in (5, 9, 7, 6, 8, 5, 10)]
