@@ -45,10 +45,6 @@ class Clips(Dataset):
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
         return {name: part[0] for name, part in self.batch([draw]).items()}
 
-    def __getitems__(self, draws: Sequence[Draw]) -> dict[str, Tensor]:
-        # torch's loader asks for whole batches where it can.
-        return self.batch(draws)
-
     def batch(self, draws: Sequence[Draw], *, pinned: bool = False) -> dict[str, Tensor]:
         """The clips of `draws`, each pixel copied once, into page-locked memory if `pinned`."""
         videos = [draw.video for draw in draws]

@@ -79,6 +79,7 @@ class Kept:
         return np.ascontiguousarray(self._stored(i, indices)[:, rows, columns])
 
     def gather(self, videos: Sequence[int], indices: np.ndarray, out: np.ndarray) -> None:
+        """Frames `indices` (B, T) of `videos`, a row each, into `out` (B, T, H, W, C); a canvas stays uncut."""
         if self._frames is not None:
             indices = np.stack([self._at_rate(i, chosen) for i, chosen in zip(videos, indices, strict=True)])
         self._open().gather([self._videos[i] for i in videos], indices, out)

@@ -6,8 +6,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from vgen.data.clips import Clips, Draw
+
+
+class WholeBatches(Dataset):
+    """`Clips` by the batch, for torch's loader with `batch_size=None`: item `draws` is the batch of these draws."""
+
+    def __init__(self, clips: Clips) -> None:
+        self.clips = clips
+
+    def __getitem__(self, draws: list[Draw]) -> dict[str, Tensor]:
+        return self.clips.batch(draws)
 
 
 class BatchLoader:

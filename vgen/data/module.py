@@ -1,7 +1,5 @@
 """Real clips for the trainer."""
 
-from typing import Any
-
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
@@ -11,7 +9,7 @@ from vgen.clip import Sampler
 from vgen.data.clips import Clips
 from vgen.data.evaluation_clips import draw_labels
 from vgen.data.infinite import InfiniteBatches
-from vgen.data.loader import BatchLoader
+from vgen.data.loader import BatchLoader, WholeBatches
 from vgen.data.source import VideoSource
 
 AHEAD = 2  # batches
@@ -107,10 +105,10 @@ class ClipDataModule(LightningDataModule):
             ahead = AHEAD * waits if self.prefetch is None else self.prefetch
             return BatchLoader(clips, draws, device=device, ahead=ahead)
         return DataLoader(
-            clips,
-            batch_sampler=draws,
+            WholeBatches(clips),
+            sampler=draws,
+            batch_size=None,
             num_workers=self.workers,
-            collate_fn=_as_it_is,
             persistent_workers=True,
             prefetch_factor=AHEAD if self.prefetch is None else max(1, self.prefetch),
             pin_memory=device.type == "cuda",
@@ -130,8 +128,3 @@ class ClipDataModule(LightningDataModule):
             "classes": list(self.source.classes),
             "skipped": len(self.source.skipped),
         }
-
-
-def _as_it_is(batch: Any) -> Any:
-    """`Clips` makes whole batches."""
-    return batch

@@ -29,8 +29,8 @@ class VideoSource(Protocol):
 
     One that can copy many clips at once may have `gather(videos, indices, out)`: frames `indices` (B, T) of `videos`, a
     row each, into `out` (B, T, H, W, C), a contiguous array of uint8. One whose videos lie in shards may say which one
-    each lies in (`shards`), and how many of them a pass should mix at a time (`mixed_shards`). `remote` says
-    that reading waits for a network.
+    each lies in (`shards`), and how many of them a pass should mix at a time (`mixed_shards`). `remote` says that
+    reading waits for a network.
     """
 
     @property

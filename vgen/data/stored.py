@@ -6,6 +6,7 @@ from vgen.data.packed import PackedVideos, is_packed
 from vgen.data.resize import Resample, Resize
 from vgen.data.source import VideoSource
 from vgen.data.stacks import Stacks
+from vgen.data.storage import is_remote
 from vgen.data.videos import Videos
 
 
@@ -22,12 +23,12 @@ def open_videos(
     """The videos at `path`, or those of its `split`; nothing is read yet.
 
     A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); a folder that `vgen prepare` has made is
-    `PackedVideos`; all else is `Videos`.
+    `PackedVideos`, and so is what lies at an address (s3://...); all else is `Videos`.
 
     Raises:
         FileNotFoundError, ValueError: no such split; a packed dataset whose frames were resized in another way.
     """
-    if is_packed(Path(path).expanduser()):
+    if is_remote(str(path)) or is_packed(Path(path).expanduser()):
         source = PackedVideos(path=str(path), size=size, channels=channels, split=split)
         for key, wanted in (("resize", resize), ("resample", resample)):
             if source.settings.get(key) != wanted:
