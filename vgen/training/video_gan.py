@@ -29,6 +29,7 @@ from vgen.clip import (
     as_generator,
     from_pixels,
 )
+from vgen.training.backward import is_plain
 from vgen.training.clock import count_only
 from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
 from vgen.training.ema import GeneratorAverage, ema_decay
@@ -128,6 +129,7 @@ class VideoGAN(LightningModule):
         self.scalars = ScalarAverages()
         self.step_started = 0.0
         self.stop_at_non_finite = True
+        self.plain_backward = False
         self.timed: Timer = untimed
 
     @property
@@ -181,7 +183,7 @@ class VideoGAN(LightningModule):
         count_only(optimizer_g, self)
         self.schedules.follow(self, (optimizer_g, optimizer_d))
         # Noise inside networks (instance noise, dropout) comes from torch's global generators.
-        torch.manual_seed(rng.derive(self.seed, "network", self.iteration, self.global_rank))
+        rng.seed_default(rng.derive(self.seed, "network", self.iteration, self.global_rank), self.device)
         video = video_layout(from_pixels(batch["pixels"]).to(self.dtype), self.channels_last)
         real = Clip(video, batch["times"], batch.get("label"))
         rounds = [split_rows(part, self.accumulate) for part in split_rows(real, self.d_steps)]
@@ -284,7 +286,8 @@ class VideoGAN(LightningModule):
             | {f"regularizer/{name}": value for name, value in extra.items()}
         )
         with self._exchange(player, last), self.timed(f"{short}_backward"):
-            self.manual_backward(total / parts)
+            loss = total / parts
+            loss.backward() if self.plain_backward else self.manual_backward(loss)
 
     # Parts of an iteration
 
@@ -297,7 +300,7 @@ class VideoGAN(LightningModule):
         return rng.use_stream(stream)
 
     def _latent(self, real: Clip, stream: rng.BatchStream) -> Latent:
-        times = real.times.repeat(stream.world, 1)
+        times = real.times if stream.world == 1 else real.times.repeat(stream.world, 1)
         drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
         rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
         return {name: self._place(part[rows]) for name, part in drawn.items()}
@@ -319,6 +322,8 @@ class VideoGAN(LightningModule):
 
     def judge(self, clip: Clip) -> Judgement:
         """What the discriminator says of the augmented clip, and where random numbers stood before."""
+        if not self.objective.regularizers:  # which alone judge again with the same draws
+            return self.discriminator(self.augment(clip))
         draws = rng.mark()
         return replace(self.discriminator(self.augment(clip)), draws=draws)
 
@@ -357,6 +362,7 @@ class VideoGAN(LightningModule):
         return nullcontext() if last or block is None or self.trainer.world_size == 1 else block()
 
     def on_train_start(self) -> None:
+        self.plain_backward = is_plain(self.trainer, self)
         self.step_started = time.perf_counter()
 
     def on_train_batch_end(self, *_: Any) -> None:
