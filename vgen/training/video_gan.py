@@ -29,7 +29,6 @@ from vgen.clip import (
     as_generator,
     from_pixels,
 )
-from vgen.training.backward import is_plain
 from vgen.training.clock import count_only
 from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
 from vgen.training.ema import GeneratorAverage, ema_decay
@@ -38,6 +37,7 @@ from vgen.training.guard import non_finite_error, non_finite_weight
 from vgen.training.memory import to_channels_last, video_layout
 from vgen.training.objective import Objective, prepare
 from vgen.training.pieces import detached, frozen, split_rows
+from vgen.training.plain import BACKWARD, STEP, is_plain, step_plainly
 from vgen.training.scalars import ScalarAverages
 from vgen.training.scheduled import Schedules
 from vgen.training.step_timer import Timer, untimed
@@ -129,8 +129,15 @@ class VideoGAN(LightningModule):
         self.scalars = ScalarAverages()
         self.step_started = 0.0
         self.stop_at_non_finite = True
-        self.plain_backward = False
+        self.plain_backward = self.plain_step = False
         self.timed: Timer = untimed
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes here which hook runs, dozens of times a step; nn.Module would search all its registers.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     @property
     def clips_per_step(self) -> int:
@@ -243,7 +250,7 @@ class VideoGAN(LightningModule):
                     {f"logit/real_{head}": logits.mean(), f"logit/fake_{head}": on_fake.logits[head].mean()}
                 )
         with self.timed("d_optimizer"):
-            optimizer.step()
+            self._step(optimizer)
             self.objective.after_update(due, self.discriminator)
         adapt = getattr(self.augment, "adapt", None)
         if adapt is not None:
@@ -272,7 +279,7 @@ class VideoGAN(LightningModule):
                         extra = self.objective.regularization(due, step)
                     self._backward("generator", heads, extra, len(parts), last=number == len(parts) - 1)
             with self.timed("g_optimizer"):
-                optimizer.step()
+                self._step(optimizer)
                 self.objective.after_update(due, self.generator)
 
     def _backward(
@@ -288,6 +295,9 @@ class VideoGAN(LightningModule):
         with self._exchange(player, last), self.timed(f"{short}_backward"):
             loss = total / parts
             loss.backward() if self.plain_backward else self.manual_backward(loss)
+
+    def _step(self, optimizer: Any) -> None:
+        step_plainly(optimizer, self) if self.plain_step else optimizer.step()
 
     # Parts of an iteration
 
@@ -362,7 +372,7 @@ class VideoGAN(LightningModule):
         return nullcontext() if last or block is None or self.trainer.world_size == 1 else block()
 
     def on_train_start(self) -> None:
-        self.plain_backward = is_plain(self.trainer, self)
+        self.plain_backward, self.plain_step = (is_plain(self.trainer, hooks) for hooks in (BACKWARD, STEP))
         self.step_started = time.perf_counter()
 
     def on_train_batch_end(self, *_: Any) -> None:
