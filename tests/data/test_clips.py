@@ -65,3 +65,31 @@ def test_videos_without_classes_have_no_label():
 def test_a_draw_outside_the_set_is_an_error(video):
     with pytest.raises(IndexError):
         clips()[Draw(0, video)]
+
+
+class Canvas(Shapes):
+    """Frames of 16 x 16 cut out of more."""
+
+    crops = (3, 5)
+
+    def read_at(self, i: int, indices: np.ndarray, top: int, left: int) -> np.ndarray:
+        frames = self.read(i, indices)
+        frames[..., 0], frames[..., 1] = top, left
+        return frames
+
+
+def test_where_a_clip_is_cut_out_follows_from_seed_and_position():
+    def places(seed: int, workers: int = 0) -> list[tuple[int, int]]:
+        source = Canvas(size=16, videos=5)
+        data = Clips(source=source, sampler=EverySecond(), seed=seed)
+        draws = [Draw(position, 1) for position in range(40)]
+        batches = torch.utils.data.DataLoader(
+            data, batch_sampler=[draws[:20], draws[20:]], num_workers=workers
+        )
+        pixels = torch.cat([batch["pixels"] for batch in batches])
+        assert (pixels[..., :2] == pixels[:, :1, :1, :1, :2]).all()  # the same for all frames of a clip
+        return [(int(top), int(left)) for top, left in pixels[:, 0, 0, 0, :2]]
+
+    assert places(0) == places(0, workers=2) != places(1)
+    assert {top for top, _ in places(0)} == {0, 1, 2}
+    assert {left for _, left in places(0)} == {0, 1, 2, 3, 4}

@@ -2,10 +2,11 @@ import os
 from pathlib import Path
 
 import pytest
-from movies import moving_bar, write_frames, write_strip
+from movies import moving_bar, png, write_frames, write_strip, write_tar, write_zip
 from PIL import Image
 
-from vgen.data.layout import natural, scan, strip_frames
+from vgen.data.entry import natural, strip_frames
+from vgen.data.layout import scan
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -95,8 +96,6 @@ def test_what_cannot_be_understood_is_said(tmp_path):
         scan(touch(tmp_path, "a.mp4") / "a.mp4")
     with pytest.raises(ValueError, match=r"both directly .*a.mp4.* and in sub-folders .*c/b.mp4"):
         scan(touch(tmp_path, "c/b.mp4"))
-    with pytest.raises(ValueError, match=r"train/c/b.mp4 lies too deep .*point data.path at .*train"):
-        scan(touch(tmp_path / "deep", "train/c/b.mp4"))
     for i in range(3):
         picture(tmp_path / "photos" / f"{i}.png", 40, 30)
     with pytest.raises(ValueError, match=r"3 images that are no strips"):
@@ -111,8 +110,13 @@ def test_links_are_followed_and_cycles_end(tmp_path):
     (tmp_path / "set" / "a" / "loop.mp4").symlink_to("loop.mp4")
     assert len(scan(tmp_path / "set").entries) == 2  # for the decoder to refuse
     (tmp_path / "set" / "a" / "again").symlink_to(tmp_path / "set" / "a")
-    with pytest.raises(ValueError, match="too deep"):
-        scan(tmp_path / "set")
+    (tmp_path / "set" / "up").symlink_to(tmp_path)
+    layout = scan(tmp_path / "set", labels="none")
+    assert {(s.path, s.reason) for s in layout.refused} == {
+        ("a/again", "is a link to a folder that holds it"),
+        ("up/set", "is a link to a folder that holds it"),
+    }
+    assert [e.name for e in layout.entries] == ["a/1.mp4", "a/loop.mp4", "up/store/1.mp4"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -133,3 +137,51 @@ def test_natural_order():
     names = ["f10", "f9", "F1", "f09", "10", "9"]
     assert sorted(names, key=natural) == ["9", "10", "F1", "f09", "f9", "f10"]
     assert natural("x²1") == (("x²", 1, ""), "x²1")  # a digit to str.isdigit, but no number
+
+
+def test_zips_of_frame_folders_at_any_depth(tmp_path):
+    frame = png(moving_bar(1, 24, 40)[0])
+    names = ["v1/10.png", "v1/9.png", "a/b/c/v2/0.png", "__MACOSX/v1/9.png", ".hidden/0.png", "notes.txt"]
+    layout = scan(write_zip(tmp_path / "set.zip", dict.fromkeys(names, frame)), labels="none")
+    assert layout.describe() == "2 frame folders in 1 archive"
+    assert [(e.name, e.files, e.archive) for e in layout.entries] == [
+        ("a/b/c/v2", ("a/b/c/v2/0.png",), "set.zip"),
+        ("v1", ("v1/9.png", "v1/10.png"), "set.zip"),
+    ]
+
+
+def test_archives_count_as_the_folder_they_lie_in(tmp_path):
+    strip = (write_strip(tmp_path / "s.png", moving_bar(5))).read_bytes()
+    (tmp_path / "s.png").unlink()
+    write_zip(tmp_path / "run" / "part1.zip", {"1.png": strip})
+    write_zip(tmp_path / "run" / "part2.zip", {"1.png": strip})
+    write_tar(tmp_path / "walk" / "all.tar", {"1.png": strip})
+    layout = scan(tmp_path)
+    assert layout.describe() == "3 strip images in 3 archives in 2 classes"
+    assert [(e.name, e.label) for e in layout.entries] == [
+        ("run/part1.zip/1.png", 0), ("run/part2.zip/1.png", 0), ("walk/all.tar/1.png", 1)
+    ]  # fmt: skip
+
+
+def test_a_damaged_archive_is_listed(tmp_path):
+    (tmp_path / "bad.zip").write_bytes(b"no zip")
+    frame = png(moving_bar(1, 24, 40)[0])
+    write_zip(tmp_path / "good.zip", {"v/0.png": frame, "../out/0.png": frame})
+    write_zip(tmp_path / "loose.zip", {"0.png": frame, "1.png": frame})
+    layout = scan(tmp_path)
+    assert [e.name for e in layout.entries] == ["good.zip/v"]
+    assert {s.path: s.reason.split(":")[0] for s in layout.refused} == {
+        "bad.zip": "damaged archive",
+        "good.zip/../out/0.png": "leads out of the archive",
+        "loose.zip": "2 images that are no strips",
+    }
+
+
+def test_folders_inside_each_other_without_end(tmp_path):
+    deep = tmp_path.joinpath(*["d"] * 80)
+    deep.mkdir(parents=True)
+    touch(deep, "1.mp4")
+    touch(tmp_path, "d/2.mp4")
+    layout = scan(tmp_path)
+    assert [e.name for e in layout.entries] == ["d/2.mp4"]
+    assert layout.refused[0].reason == "lies more than 64 folders deep"

@@ -3,7 +3,7 @@ import pytest
 from movies import moving_bar
 from PIL import Image
 
-from vgen.data.resize import to_channels, to_square
+from vgen.data.resize import to_channels, to_frame, to_square
 
 BILINEAR = ("videogpt", "cdfvd", "digan")
 
@@ -117,3 +117,30 @@ def test_channels_without_resizing():
     frames = moving_bar(2, 10, 14)
     assert to_channels(frames, 3) is frames
     assert to_channels(frames, 1).shape == (2, 10, 14, 1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(90, 120), (120, 90), (17, 64), (64, 17), (50, 50)])
+def test_letterbox_keeps_all_of_the_frame_and_its_aspect(height, width):
+    frames = moving_bar(1, height, width)
+    boxed = to_square(frames, size=32, channels=3, resize="letterbox")[0]
+    inner = max(1, round(height * 32 / max(height, width))), max(1, round(width * 32 / max(height, width)))
+    top, left = (32 - inner[0]) // 2, (32 - inner[1]) // 2
+    pillow = np.asarray(Image.fromarray(frames[0]).resize(inner[::-1], Image.Resampling.BICUBIC))
+    seen = boxed[top : top + inner[0], left : left + inner[1]]
+    assert np.abs(seen.astype(int) - pillow).max() <= 1
+    assert int(boxed.sum()) == int(seen.sum())  # black around it
+
+
+@pytest.mark.parametrize("resize", ["crop", "squash", "letterbox"])
+@pytest.mark.parametrize("frame", [(24, 40), (40, 24), (32, 32), (1, 50)])
+def test_any_height_and_width(resize, frame):
+    frames = moving_bar(2, 30, 44)
+    made = to_frame(frames, frame=frame, channels=3, resize=resize)
+    assert made.shape == (2, *frame, 3)
+    scale = max(frame[0] / 30, frame[1] / 44)
+    if resize == "crop":  # covers the frame and no more
+        scaled = max(frame[0], round(30 * scale)), max(frame[1], round(44 * scale))
+        pillow = np.asarray(Image.fromarray(frames[0]).resize(scaled[::-1], Image.Resampling.BICUBIC))
+        top, left = (scaled[0] - frame[0]) // 2, (scaled[1] - frame[1]) // 2
+        wanted = pillow[top : top + frame[0], left : left + frame[1]]
+        assert np.abs(made[0].astype(int) - wanted).max() <= 1

@@ -145,7 +145,7 @@ def test_the_filter_is_part_of_the_pack(tmp_path):
 
 def test_decoded_once(folder, monkeypatch):
     first = open_videos(folder)
-    monkeypatch.setattr("vgen.data.videos.decode", None)  # decoding again would raise
+    monkeypatch.setattr("vgen.data.videos.write_pack", None)  # decoding again would raise
     again = open_videos(folder)
     assert again.fingerprint == first.fingerprint
     other = Videos(path=str(folder), size=32, cache=str(folder.parent / "cache"))
@@ -259,7 +259,9 @@ def test_the_cache_is_where_the_environment_says(folder, monkeypatch):
     assert len(list((folder.parent / "by-environment").glob("set-32-*/frames.npy"))) == 1
 
 
-@pytest.mark.parametrize("damage", ["short", "long", "no index", "half index", "no frames", "other key"])
+@pytest.mark.parametrize(
+    "damage", ["short", "long", "no index", "half index", "no frames", "no times", "other key"]
+)
 def test_a_damaged_pack_is_made_again(folder, damage):
     before = open_videos(folder).fingerprint
     pack = packs(folder)[0]
@@ -276,6 +278,8 @@ def test_a_damaged_pack_is_made_again(folder, damage):
             index.write_text(index.read_text()[:200])
         case "no frames":
             frames.unlink()
+        case "no times":
+            (pack / "times.npy").write_bytes((pack / "times.npy").read_bytes()[:-8])
         case "other key":
             index.write_text(index.read_text().replace('"key": "', '"key": "0'))
     videos = open_videos(folder)
@@ -343,12 +347,12 @@ def test_two_processes_at_once(folder):
 
 KILLED = """
 import sys, time
-from vgen.data import videos
-real = videos.to_square
+from vgen.data import fitting, videos
+real = fitting.to_square
 def slow(*a, **k):
     print("decoding", flush=True)
     time.sleep(60)
-videos.to_square = slow
+fitting.to_square = slow
 videos.Videos(path=sys.argv[1], size=32, cache=sys.argv[2]).prepare()
 """
 
@@ -389,3 +393,72 @@ def test_real_video_files(tmp_path):
     assert [videos.length(i) for i in range(len(videos))] == [125, 120, 10]
     assert videos.fps == 25.0
     assert videos.skipped == []
+
+
+def test_at_another_rate_the_nearest_frames(tmp_path):
+    bars = {25: moving_bar(26), 30: moving_bar(31), 10: moving_bar(11)}
+    for rate, pixels in bars.items():
+        write_movie(tmp_path / "set" / f"{rate}.mp4", pixels, rate=rate)
+    every = open_videos(tmp_path / "set")
+    assert [(every.length(i), every.rates[i]) for i in range(3)] == [(11, 10.0), (26, 25.0), (31, 30.0)]
+    half = open_videos(tmp_path / "set", fps=12.5)
+    assert len(packs(tmp_path / "set")) == 1  # decoded once for all rates
+    assert (half.fps, half.rates, [half.length(i) for i in range(3)]) == (12.5, [12.5] * 3, [13, 13, 13])
+    for video, wanted in (
+        (0, [0, 1, 2, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10]),
+        (1, list(range(0, 26, 2))),
+        (2, [0, 2, 5, 7, 10, 12, 14, 17, 19, 22, 24, 26, 29]),
+    ):
+        assert np.array_equal(half.read(video, np.arange(13)), every.read(video, np.array(wanted)))
+    assert half.fingerprint != every.fingerprint
+    assert len(open_videos(tmp_path / "set", fps=12.5, min_frames=13)) == 3
+    with pytest.raises(ValueError, match="13 frames, 14 needed"):
+        open_videos(tmp_path / "set", fps=12.5, min_frames=14)
+    with pytest.raises(IndexError, match=r"frames 13\.\.13 of 10\.mp4, which has 13"):
+        half.read(0, np.array([13]))
+
+
+def test_slower_videos_are_told(tmp_path, caplog):
+    write_movie(tmp_path / "set" / "a.mp4", moving_bar(5), rate=10)
+    open_videos(tmp_path / "set", fps=10)
+    assert caplog.records == []
+    open_videos(tmp_path / "set", fps=25)
+    assert "1 videos have less than fps=25 frames per second, such as a.mp4" in caplog.records[0].message
+
+
+def test_videos_that_say_no_rate(folder):
+    with pytest.raises(ValueError, match=r"a/0.png: its frame rate is not known: say data.stored_fps"):
+        open_videos(folder, fps=10)
+    videos = open_videos(folder, fps=10, stored_fps=20)
+    assert [videos.length(i) for i in range(6)] == [3, 4, 4, 5, 3, 3]
+    assert np.array_equal(videos.read(1, np.arange(4)), moving_bar(7, step=2)[::2])
+    assert open_videos(folder, stored_fps=20).fps == 20
+
+
+def test_a_canvas_to_cut_out_of(tmp_path):
+    write_strip(tmp_path / "set" / "a.png", moving_bar(5, 40, 40))
+    videos = open_videos(tmp_path / "set", size=24, canvas=[32, 40], resize="squash")
+    assert videos.crops == (9, 17)
+    whole = open_videos(tmp_path / "set", size=24, canvas=[24, 24], resize="squash")
+    assert whole.crops == (1, 1)
+    centre = videos.read(0, np.arange(5))
+    assert centre.shape == (5, 24, 24, 3)
+    assert np.array_equal(centre, videos.read_at(0, np.arange(5), 4, 8))
+    corner = videos.read_at(0, np.array([2]), 0, 16)[0]
+    other = videos.read_at(0, np.array([2]), 3, 10)[0]
+    assert np.array_equal(corner[3:, :18], other[:21, 6:])  # the same canvas
+    assert videos.fingerprint != open_videos(tmp_path / "set", size=24).fingerprint
+    for wrong in ([32], [20, 40], [32.5, 40]):
+        with pytest.raises(ValueError, match=r"data\.canvas is"):
+            Videos(path=str(tmp_path), size=24, canvas=wrong)
+    with pytest.raises(ValueError, match="must be bicubic"):
+        Videos(path=str(tmp_path), size=24, canvas=[32, 32], resample="digan")
+
+
+def test_letterbox(tmp_path):
+    write_frames(tmp_path / "set" / "a", moving_bar(3, 16, 32))
+    videos = open_videos(tmp_path / "set", resize="letterbox")
+    frames = videos.read(0, np.arange(3))
+    assert np.array_equal(frames[:, 8:24], moving_bar(3, 16, 32))
+    assert not frames[:, :8].any()
+    assert not frames[:, 24:].any()

@@ -42,6 +42,8 @@ def check_values(config: DictConfig) -> None:
 def build_source(config: DictConfig) -> tuple[VideoSource, Sampler]:
     """The videos of a run and its sampler; videos too short for the sampler do not count."""
     sampler: Sampler = instantiate(config.sampler)
+    if config.clip.get("fps") is not None and "fps" not in config.data:
+        raise ConfigError(f"clip.fps={config.clip.fps}: these data have no frame rate; leave it out")
     source: VideoSource = instantiate(config.data)
     if isinstance(source, Videos):
         source.min_frames = sampler.span

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -22,7 +23,8 @@ class Clips(Dataset):
     """Clips cut from videos; which frames they show follows from (seed, position) alone.
 
     An item is a dict of "pixels" (T, H, W, C) uint8, "times" (T,) float32 in frames since the clip's first
-    and, if the videos have classes, "label" () int64.
+    and, if the videos have classes, "label" () int64. If the source has `crops` (rows, columns), its frames are larger
+    than a clip's, and where the clip is cut out is drawn too.
 
     Args:
         source: the videos, after `setup`.
@@ -41,7 +43,7 @@ class Clips(Dataset):
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
         stream = rng.generator(self.seed, "clip", draw.position)
         indices = self.sampler(self.source.length(draw.video), stream)
-        pixels = torch.from_numpy(self.source.read(draw.video, indices.numpy()))
+        pixels = torch.from_numpy(self._read(draw.video, indices.numpy(), stream))
         if self.flip and torch.rand((), generator=stream) < 0.5:
             pixels = pixels.flip(2)
         clip = {"pixels": pixels, "times": (indices - indices[0]).to(torch.float32)}
@@ -49,3 +51,10 @@ class Clips(Dataset):
         if label is not None:
             clip["label"] = torch.tensor(label)
         return clip
+
+    def _read(self, video: int, indices: np.ndarray, stream: torch.Generator) -> np.ndarray:
+        crops: tuple[int, int] | None = getattr(self.source, "crops", None)
+        if crops is None:
+            return self.source.read(video, indices)
+        top, left = (int(torch.randint(places, (), generator=stream)) for places in crops)
+        return self.source.read_at(video, indices, top, left)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,15 +1,18 @@
 """How the videos of a folder are laid out: found by looking, not asked of the user."""
 
-import os
-import re
-import stat
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 
+from vgen.data.archive import ARCHIVE_SUFFIXES, open_file
+from vgen.data.arrays import ARRAY_SUFFIXES, Stored, videos_of
+from vgen.data.arrays import list_arrays as list_here
+from vgen.data.entry import Entry, Kind, Unreadable, natural, reason, strip_frames
+from vgen.data.labels import Found, assign
+from vgen.data.listing import File, list_files
 from vgen.data.source import Skipped
 
 VIDEO_SUFFIXES = (
@@ -17,190 +20,203 @@ VIDEO_SUFFIXES = (
     *(".flv", ".wmv", ".asf", ".ogv", ".3gp", ".vob", ".y4m"),
 )
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-LEAST_STRIP = 4  # frames; cameras make frames of aspect 2:1 and 3:1, and a shorter strip is no video
 SAMPLE = 64  # images whose headers decide between strips and frames
-DEPTH = 3  # folders below the top that are looked into
-
-Kind = Literal["video file", "frame folder", "strip image"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One video on disk.
-
-    Attributes:
-        name: path relative to the top, with forward slashes.
-        kind: how its frames are stored.
-        label: index of its class, or None.
-        files: the files that hold it, relative to the top, in order of time.
-    """
-
-    name: str
-    kind: Kind
-    label: int | None
-    files: tuple[str, ...]
+LARGEST_LABEL = 1 << 16  # bytes of a WebDataset's label file
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The videos under a folder, in natural order of their names.
+    """The videos at a path, in natural order of their names.
 
     Attributes:
+        top: the folder that the entries' paths are relative to.
         entries: the videos.
-        classes: names of the class folders, sorted; empty if unlabelled.
-        refused: folders that cannot be listed.
+        classes: names of the classes; empty if unlabelled.
+        refused: what cannot be looked into, and videos that a list names and that are not there.
+        origin: what named the classes or chose the videos, where that is not the folders.
     """
 
+    top: Path
     entries: list[Entry]
     classes: list[str]
     refused: list[Skipped]
+    origin: str = ""
 
     def describe(self) -> str:
         """One line: "56 strip images in 4 classes"."""
         counts = Counter(entry.kind for entry in self.entries)
         what = " and ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in sorted(counts.items()))
-        return f"{what} in {len(self.classes)} classes" if self.classes else what
+        archives = {entry.archive for entry in self.entries if entry.archive}
+        if archives:
+            what += f" in {len(archives):,} archive{'s' * (len(archives) != 1)}"
+        if self.classes:
+            what += f" in {len(self.classes)} classes"
+        axes = sorted({entry.part.axes for entry in self.entries if entry.part})
+        notes = [f"axes {', '.join(axes)}"] * bool(axes) + [self.origin] * bool(self.origin)
+        return f"{what} ({'; '.join(notes)})" if notes else what
 
 
 @dataclass
 class _Folder:
-    parts: tuple[str, ...]
-    videos: list[str] = field(default_factory=list)
-    images: list[str] = field(default_factory=list)
+    parents: tuple[str, ...]
+    archive: str
+    videos: list[File] = field(default_factory=list)
+    images: list[File] = field(default_factory=list)
+    arrays: list[File] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Found:
-    parents: tuple[str, ...]  # folders between the top and the video
-    name: str
-    kind: Kind
-    files: tuple[str, ...] = ()  # the video itself if empty
+def scan(
+    root: Path,
+    *,
+    labels: str = "auto",
+    split_file: str | None = None,
+    split: str | None = None,
+    axes: str = "auto",
+    list_arrays: Callable[[Path], list[Stored]] = list_here,
+) -> Layout:
+    """Find the videos at `root`: a folder, a zip or tar archive, or an array file.
 
-
-def natural(name: str) -> tuple:
-    """Sort key under which frame10 comes after frame9."""
-    pieces = re.split(r"([0-9]+)", name)
-    return tuple(int(piece) if i % 2 else piece.casefold() for i, piece in enumerate(pieces)), name
-
-
-def strip_frames(width: int, height: int) -> int | None:
-    """Frames in a strip of square frames of this size; None if it is no strip."""
-    short, long = sorted((width, height))
-    return long // short if short and long % short == 0 and long >= LEAST_STRIP * short else None
-
-
-def require_file(path: Path) -> None:
-    """OSError unless `path` can be opened as a file: opening a pipe or a device might never return."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(0, "not a regular file")
-
-
-def scan(root: Path) -> Layout:
-    """Find the videos under `root`.
-
-    A video is a video file, a folder of frame images, or one strip image. Videos lie directly in `root`
-    (unlabelled) or in its sub-folders, which then are the classes; a single sub-folder is no class. Files of
-    other types and names that begin with a dot are passed over.
+    A video is a video file, a folder of frame images, one strip image, or a part of an array file (`vgen.data.arrays`;
+    on disk only). Folders may lie inside each other, and archives anywhere among them: their content counts as
+    lying where the archive does. Files of other types and names that begin with a dot are passed over.
 
     Images are strips if the longer side of most of them is a whole multiple, at least 4, of the shorter one
     (frames side by side, or one below the other); else a folder of images is one video, its frames in natural
     order. The headers of up to 64 images spread over the whole set decide, once for all of it. In a folder
-    that holds video files, images are taken for thumbnails and passed over.
+    that holds video files, images are taken for thumbnails and passed over. In a tar, a name up to its first dot is
+    the key of a WebDataset sample: "key.mp4" with "key.cls" beside it, or the frames "key.000.jpg", "key.001.jpg".
+
+    Args:
+        labels, split_file, split: `vgen.data.labels.assign`.
+        axes: of arrays: "auto", or letters such as "TNHW".
+        list_arrays: reads what an array file holds.
 
     Raises:
-        FileNotFoundError: `root` does not exist.
-        ValueError: `root` is a file, holds no video, or holds them at different or too great depths.
+        FileNotFoundError: `root`, or a file of labels, does not exist.
+        ValueError: `root` holds no video, or it cannot be told what is a class or a split; a file of labels is wrong.
     """
     if not root.exists():
         raise FileNotFoundError(f"data.path: there is no folder {root}")
-    if not root.is_dir():
-        raise ValueError(f"data.path is a file: {root}. Give the folder that holds the videos.")
-    refused: list[Skipped] = []
-    folders = _walk(root, (), refused)
-    strips = _are_strips(root, folders)
-    found: list[_Found] = []
+    top, only = (root, "") if root.is_dir() else (root.parent, root.name)
+    if only and not only.lower().endswith((*ARCHIVE_SUFFIXES, *ARRAY_SUFFIXES)):
+        raise ValueError(
+            f"data.path is a file: {root}. Give the folder that holds the videos, a zip or tar of them, or a file of "
+            "arrays (npy, h5)."
+        )
+    files, refused = list_files(top, only)
+    folders = _folders(files)
+    strips = _are_strips(top, folders)
+    found: list[Found] = []
     for folder in folders:
-        prefix = "".join(f"{part}/" for part in folder.parts)
         if folder.videos:
-            found += [_Found(folder.parts, prefix + file, "video file") for file in folder.videos]
+            found += [_single(file, "video file", only) for file in folder.videos]
         elif folder.images and strips:
-            found += [_Found(folder.parts, prefix + file, "strip image") for file in folder.images]
-        elif folder.images and not folder.parts:
-            raise ValueError(
-                f"data.path: {root} holds {len(folder.images)} images that are no strips: "
-                "put the frames of each video into a folder of its own"
-            )
+            found += [_single(file, "strip image", only) for file in folder.images]
+        elif folder.images and not folder.parents:
+            loose = "images that are no strips: put the frames of each video into a folder of its own"
+            refused.append(Skipped(folder.archive or root.name, f"{len(folder.images)} {loose}"))
         elif folder.images:
-            files = tuple(prefix + file for file in folder.images)
-            found.append(_Found(folder.parts[:-1], prefix.rstrip("/"), "frame folder", files))
+            files_of = tuple(file.member for file in folder.images)
+            name = _named(folder.archive, folder.parents, only)
+            found.append(
+                Found(folder.parents[:-1], name, "frame folder", files_of, folder.archive, folder.parents[-1])
+            )
+        for file in folder.arrays:
+            found += _parts(top, file, axes, list_arrays, refused)
     if not found:
         raise ValueError(
             f"data.path: no video in {root}. Understood are video files (mp4, avi, mkv, webm, gif, ...), "
-            "folders of frame images, and strip images, in the folder itself or in one sub-folder per class."
-            + (f" {refused[0].path}: {refused[0].reason}." if refused else "")
+            "folders of frame images, strip images, zip and tar archives of them, and arrays (npy, h5)."
+            + (f" {refused[0].path}: {refused[0].reason}" if refused else "")
         )
-    _check_depth(root, found)
-    classes = sorted({video.parents[0] for video in found if video.parents})
-    if len(classes) == 1:
-        classes = []
-    entries = [
-        Entry(
-            name=video.name,
-            kind=video.kind,
-            label=classes.index(video.parents[0]) if classes else None,
-            files=video.files or (video.name,),
-        )
-        for video in sorted(found, key=lambda video: natural(video.name))
-    ]
-    return Layout(entries, classes, refused)
+    found.sort(key=lambda video: natural(video.name))
+    hints = _sidecars(top, files)
+    if hints:
+        found = [replace(v, hint=hints.get((v.archive, v.parents, v.stem), v.hint)) for v in found]
+    tables = [file for file in files if file.name == "dataset.json"]
+    labelling = assign(found, root, tables, labels=labels, split_file=split_file, split=split)
+    return Layout(
+        top=top,
+        entries=[
+            Entry(video.name, video.kind, label, video.files, video.archive, video.part)
+            for video, label in labelling.videos
+        ],
+        classes=labelling.classes,
+        refused=[*refused, *labelling.missing],
+        origin=labelling.origin,
+    )
 
 
-def _walk(root: Path, parts: tuple[str, ...], refused: list[Skipped]) -> list[_Folder]:
-    folder, below = _Folder(parts), []
+def _named(archive: str, path: tuple[str, ...], only: str) -> str:
+    """An archive that is looked at alone is no part of the names in it, so that unpacking it changes none."""
+    inside = "/".join(path[archive.count("/") :])
+    return inside if not archive or archive == only else f"{archive}/{inside}"
+
+
+def _single(file: File, kind: Kind, only: str) -> Found:
+    path = (*file.parents, file.name)
+    stem = (
+        file.name.split(".", 1)[0] if file.archive.lower().endswith(".tar") else file.name.rsplit(".", 1)[0]
+    )
+    return Found(file.parents, _named(file.archive, path, only), kind, (file.member,), file.archive, stem)
+
+
+def _folders(files: list[File]) -> list[_Folder]:
+    folders: dict[tuple[str, tuple[str, ...]], _Folder] = {}
+    for file in files:
+        parents = file.parents
+        if file.suffix in IMAGE_SUFFIXES and file.archive.lower().endswith(".tar"):
+            key, *rest = file.name.split(".")
+            parents = (*parents, key) if len(rest) > 1 else parents  # key.000.jpg: a frame of the sample
+        folder = folders.setdefault((file.archive, parents), _Folder(parents, file.archive))
+        if file.suffix in VIDEO_SUFFIXES:
+            folder.videos.append(file)
+        elif file.suffix in IMAGE_SUFFIXES:
+            folder.images.append(file)
+        elif file.suffix in ARRAY_SUFFIXES and not file.archive:
+            folder.arrays.append(file)
+    return list(folders.values())
+
+
+def _parts(
+    top: Path, file: File, axes: str, list_arrays: Callable[[Path], list[Stored]], refused: list[Skipped]
+) -> list[Found]:
+    """The videos of an array file."""
     try:
-        with os.scandir(root.joinpath(*parts)) as listing:
-            items = sorted(listing, key=lambda item: natural(item.name))
-    except OSError as error:
-        refused.append(Skipped("/".join(parts) or str(root), f"cannot be listed: {error.strerror}"))
+        arrays = list_arrays(top / file.member)
+        videos = [video for array in arrays for video in videos_of(top / file.member, array, axes)]
+    except (OSError, Unreadable) as error:
+        refused.append(Skipped(file.member, reason(error)))
         return []
-    for item in items:
-        suffix = os.path.splitext(item.name)[1].lower()
-        if item.name.startswith(".") or item.name == "__MACOSX":
+    return [
+        Found(file.parents, file.member + name, "array", (file.member,), part=part, hint=hint)
+        for name, part, hint in videos
+    ]
+
+
+def _sidecars(top: Path, files: list[File]) -> dict[tuple[str, tuple[str, ...], str], str]:
+    """Labels of WebDataset samples: the content of "key.cls" by archive, folder and key."""
+    labels = {}
+    for file in files:
+        if file.suffix != ".cls" or not file.archive:
             continue
-        if os.path.isdir(item.path):  # unlike the item's own method, no error for a link to itself
-            if len(parts) < DEPTH:
-                below += _walk(root, (*parts, item.name), refused)
-        elif suffix in VIDEO_SUFFIXES:
-            folder.videos.append(item.name)
-        elif suffix in IMAGE_SUFFIXES:
-            folder.images.append(item.name)
-    return [folder, *below]
-
-
-def _are_strips(root: Path, folders: list[_Folder]) -> bool:
-    images = [root.joinpath(*f.parts, file) for f in folders if not f.videos for file in f.images]
-    readable = strips = 0
-    for path in images[:: max(1, -(-len(images) // SAMPLE))]:
         try:
-            require_file(path)
-            with Image.open(path) as image:
+            with open_file(top, file.archive, file.member) as opened:
+                text = opened.read(LARGEST_LABEL).decode().strip()
+        except (OSError, Unreadable, UnicodeDecodeError):
+            continue  # the sample then has no label, and the labelling says so
+        labels[file.archive, file.parents, file.name.split(".", 1)[0]] = text
+    return labels
+
+
+def _are_strips(top: Path, folders: list[_Folder]) -> bool:
+    images = [file for folder in folders if not folder.videos for file in folder.images]
+    readable = strips = 0
+    for file in images[:: max(1, -(-len(images) // SAMPLE))]:
+        try:
+            with open_file(top, file.archive, file.member) as opened, Image.open(opened) as image:
                 strips += strip_frames(*image.size) is not None
                 readable += 1
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (OSError, ValueError, SyntaxError, Unreadable, Image.DecompressionBombError):
             continue
     return 2 * strips > readable or readable == 0
-
-
-def _check_depth(root: Path, found: list[_Found]) -> None:
-    by_depth = {len(video.parents): video.name for video in reversed(found)}
-    if max(by_depth) > 1:
-        deep = by_depth[max(by_depth)]
-        raise ValueError(
-            f"data.path: {deep} lies too deep in {root}. Videos lie in the folder itself or in one "
-            f"sub-folder per class: point data.path at the right one, such as {root / deep.split('/')[0]}"
-        )
-    if len(by_depth) > 1:
-        raise ValueError(
-            f"data.path: {root} holds videos both directly ({by_depth[0]}) and in sub-folders "
-            f"({by_depth[1]}): move them so that all have a class or none has"
-        )

@@ -1,8 +1,8 @@
 """Decoded videos in one memory-mapped file: decode once, read at the speed of memory.
 
-A pack is a folder with `frames.npy`, all frames of all videos (N, H, W, C) uint8, and `index.json`,
-which says where each video begins. It is written under a temporary name, synced and renamed, so a folder of
-the right name is whole; `open_pack` checks that it is.
+A pack is a folder with `frames.npy`, all frames of all videos (N, H, W, C) uint8, `times.npy`, when each is shown
+(N,) float64 in seconds (NaN where nothing says it), and `index.json`, which says where each video begins. It is
+written under a temporary name, synced and renamed, so a folder of the right name is whole; `open_pack` checks it.
 """
 
 import hashlib
@@ -23,10 +23,11 @@ import numpy as np
 from tqdm import tqdm
 
 from vgen.data.cache import alone, publishing, sync
-from vgen.data.decode import Probe
+from vgen.data.entry import Block, Probe, reason
+from vgen.data.retime import settle_times
 from vgen.data.source import Skipped
 
-VERSION = 2
+VERSION = 3
 IN_MEMORY = 64 << 20  # bytes of one video; a longer one waits on disk for its turn
 
 
@@ -46,21 +47,22 @@ class Packed:
 
 @dataclass(frozen=True)
 class Pack:
-    """A whole pack: the mapped frames (N, H, W, C), where the videos are, and what was left out."""
+    """A whole pack: the mapped frames (N, H, W, C), their times (N,), where the videos are, and what was left out."""
 
     frames: np.ndarray
+    times: np.ndarray
     videos: list[Packed]
     skipped: list[Skipped]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One video to pack: `frames` yields blocks (n, H, W, C) uint8, or raises to have it skipped."""
+    """One video to pack: `frames` yields blocks of (n, H, W, C) uint8, or raises to have it skipped."""
 
     name: str
     label: int | None
     probe: Callable[[], Probe]
-    frames: Callable[[], Iterator[np.ndarray]]
+    frames: Callable[[], Iterator[Block]]
 
 
 def open_pack(folder: Path, key: str) -> Pack | None:
@@ -72,15 +74,18 @@ def open_pack(folder: Path, key: str) -> Pack | None:
         videos = [Packed(**video) for video in index["videos"]]
         skipped = [Skipped(**video) for video in index["skipped"]]
         if not videos:
-            return Pack(np.zeros((0, *index["frame"]), np.uint8), videos, skipped)
+            return Pack(np.zeros((0, *index["frame"]), np.uint8), np.zeros(0), videos, skipped)
         frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
+        times = np.load(folder / "times.npy", allow_pickle=False)
         stored = (folder / "frames.npy").stat().st_size
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     shape = (sum(video.frames for video in videos), *index["frame"])
     if frames.dtype != np.uint8 or frames.shape != shape or stored != frames.offset + frames.nbytes:
         return None
-    return Pack(frames.view(np.ndarray), videos, skipped)
+    if times.dtype != np.float64 or times.shape != shape[:1]:
+        return None
+    return Pack(frames.view(np.ndarray), times, videos, skipped)
 
 
 def write_pack(
@@ -108,6 +113,7 @@ def write_pack(
 def _fill(folder: Path, key: str, jobs: list[Job], frame: tuple[int, int, int]) -> None:
     videos: list[Packed] = []
     skipped: list[Skipped] = []
+    times: list[np.ndarray] = []
     total = 0
     with open(folder / "frames.npy", "wb") as file:
         _write_header(file, 0, frame)
@@ -131,9 +137,13 @@ def _fill(folder: Path, key: str, jobs: list[Job], frame: tuple[int, int, int]) 
                         hash=result.hash,
                     )
                 )
+                times.append(settle_times(result.times, facts.fps))
                 total += result.frames
         file.seek(0)
         _write_header(file, total, frame)
+        sync(file)
+    with open(folder / "times.npy", "wb") as file:
+        np.save(file, np.concatenate([np.zeros(0), *times]))
         sync(file)
     index = {"version": VERSION, "key": key, "frame": frame}
     index |= {"videos": [asdict(v) for v in videos], "skipped": [asdict(s) for s in skipped]}
@@ -151,9 +161,13 @@ def _write_header(file: IO[bytes], total: int, frame: tuple[int, int, int]) -> N
 @dataclass(frozen=True)
 class _Decoded:
     pixels: IO[bytes]
-    frames: int
+    times: np.ndarray
     probe: Probe
     hash: str
+
+    @property
+    def frames(self) -> int:
+        return len(self.times)
 
 
 def _decoded(jobs: list[Job], folder: Path) -> Generator[tuple[Job, _Decoded | str], None, None]:
@@ -182,26 +196,21 @@ def _decoded(jobs: list[Job], folder: Path) -> Generator[tuple[Job, _Decoded | s
 
 def _decode(job: Job, folder: Path, stop: threading.Event) -> _Decoded | str:
     pixels = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115 - read by the caller
-    digest, count = hashlib.blake2b(digest_size=16), 0
+    digest, times = hashlib.blake2b(digest_size=16), [np.zeros(0)]
     try:
         probe, blocks = job.probe(), job.frames()
     except Exception as error:  # whatever is wrong with one video must not stop the others
-        return _reason(error)
+        return reason(error)
     while not stop.is_set():
         try:
             block = next(blocks, None)
         except Exception as error:
-            return _reason(error)
+            return reason(error)
         if block is None:
             break
-        raw = block.reshape(-1).data
+        raw = block.pixels.reshape(-1).data
         pixels.write(raw)  # an error here is the cache's, not the video's
         digest.update(raw)
-        count += len(block)
+        times.append(block.times)
     pixels.seek(0)
-    return _Decoded(pixels, count, probe, digest.hexdigest())
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())
+    return _Decoded(pixels, np.concatenate(times), probe, digest.hexdigest())

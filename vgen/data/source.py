@@ -24,6 +24,8 @@ class VideoSource(Protocol):
     A source of stored videos may also say `path` where they lie, `names` (what each is called), `rates` (frames per
     second of each, or None), `stored_sizes` (before resizing, "320x240") and `lossy` (whether storing them has
     changed the pictures; None if no one can tell).
+    One whose frames are larger than a clip's says in `crops` at how many places (rows, columns) a clip can be cut out,
+    and `read_at(i, indices, top, left)` cuts there; `read` gives the centre.
     """
 
     @property

@@ -5,28 +5,32 @@ import json
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import get_args
 
 import numpy as np
 
-from vgen.data.decode import Unreadable, decode, first_size, probe
-from vgen.data.layout import Entry, Layout, scan
+from vgen.data.entry import Block, Entry
+from vgen.data.fitting import Fitting, as_canvas
+from vgen.data.isolation import Decoders
+from vgen.data.layout import Layout, scan
 from vgen.data.packed import VERSION, Job, Pack, Packed, open_pack, write_pack
-from vgen.data.resize import Resample, Resize, to_channels, to_square
+from vgen.data.resize import Resample, Resize
+from vgen.data.retime import frames_at
 from vgen.data.source import Skipped
 
 log = logging.getLogger(__name__)
 
 LISTED = 20  # skipped videos that get a line of their own in the log
 PROBED = 64  # videos whose headers tell how much space the set will take
+SLOWER = 0.99  # of the wanted rate: a video of less has frames that come twice
 
 
 class Videos:
-    """Video files, folders of frame images or strip images, decoded once and read from a memory map.
+    """Video files, folders of frame images, strip images or arrays, decoded once and read from a memory map.
 
     What is a video and what is a class is found by looking: see `vgen.data.layout.scan`. `prepare` decodes
     every video (`vgen.data.decode`), resizes it (`vgen.data.resize`) and packs it into the cache; another run
@@ -34,15 +38,26 @@ class Videos:
     whole, or is too short, is skipped and listed, in the log and in `skipped`.
 
     Args:
-        path: folder of the videos.
+        path: folder of the videos; or a zip or tar of them, or an array file.
         size: frame height and width in pixels. None takes videos as they are stored, square or not: the size that
             most of them have; others are skipped.
         channels: 3, or 1 for grey.
-        resize: "crop" brings the short side to `size` and cuts out the centre; "squash" brings both there.
+        resize: "crop" brings the short side to `size` and cuts out the centre; "squash" brings both there; "letterbox"
+            brings the long side there, between black bars.
         resample: how (`vgen.data.resize`).
+        canvas: [height, width] that frames are brought to instead. A training clip is then cut out of it, size x size,
+            at a place drawn anew for each clip; everybody else gets the centre.
+        labels, split_file, split: where classes come from and which videos are used (`vgen.data.labels.assign`).
+        axes: of arrays, such as "TNHW" (`vgen.data.arrays`).
+        fps: frames per second; of each video the frames nearest to 0, 1/fps, 2/fps, ... (`vgen.data.retime`).
+            Frame numbers, lengths and `times` are then in frames of that rate. None: every frame, whatever the rate.
+        stored_fps: frames per second of frame folders, strips and arrays, which do not say it.
         strict: raise where a video would be skipped.
         cache: folder for the packed videos; default `$VGEN_CACHE`, else ~/.cache/vgen/clips.
         min_frames: shorter videos are skipped; may be set until `prepare`.
+
+    Attributes:
+        crops: how many places a cut can have: (1 + rows, 1 + columns that are left); None without `canvas`.
 
     Raises:
         FileNotFoundError: no such folder (on first use).
@@ -58,23 +73,30 @@ class Videos:
         channels: int = 3,
         resize: Resize = "crop",
         resample: Resample = "bicubic",
+        canvas: Sequence[int] | None = None,
+        labels: str = "auto",
+        split_file: str | None = None,
+        split: str | None = None,
+        axes: str = "auto",
+        fps: float | None = None,
+        stored_fps: float | None = None,
         strict: bool = False,
         cache: str | None = None,
         min_frames: int = 1,
     ):
-        if size is not None and size < 1:
-            raise ValueError(f"data.size is {size}: it must be at least 1")
-        if channels not in (1, 3):
-            raise ValueError(f"data.channels is {channels}: choose 1 (grey) or 3 (RGB)")
-        if resize not in ("crop", "squash"):
-            raise ValueError(f"data.resize is {resize!r}: choose crop or squash")
-        if resample not in get_args(Resample):
-            raise ValueError(f"data.resample is {resample!r}: choose {', '.join(get_args(Resample))}")
+        for name, rate in (("fps", fps), ("stored_fps", stored_fps)):
+            if rate is not None and not 0 < rate < 1000:
+                raise ValueError(f"data.{name} is {rate}: it must be above 0 and below 1000")
         self.path = Path(path).expanduser().absolute()
         self.size = size
         self.channels = channels
         self.resize: Resize = resize
         self.resample: Resample = resample
+        self.canvas = as_canvas(canvas)
+        self.fitting = Fitting(size, channels, resize, resample, self.canvas)
+        self.crops = self.fitting.crops
+        self.labels, self.split_file, self.split, self.axes = labels, split_file, split, axes
+        self.wanted_fps, self.stored_fps = fps, stored_fps
         self.strict = strict
         self.cache = (
             Path(cache or os.environ.get("VGEN_CACHE") or "~/.cache/vgen/clips").expanduser().absolute()
@@ -84,10 +106,19 @@ class Videos:
         self.skipped: list[Skipped] = []
         self._pack: Pack | None = None
         self._kept: list[Packed] | None = None
+        self._frames: list[np.ndarray] | None = None  # of each kept video, at `fps`: its frame numbers
 
     @cached_property
     def layout(self) -> Layout:
-        return scan(self.path)
+        with Decoders() as decoders:
+            return scan(
+                self.path,
+                labels=self.labels,
+                split_file=self.split_file,
+                split=self.split,
+                axes=self.axes,
+                list_arrays=decoders.list_arrays,
+            )
 
     @property
     def classes(self) -> list[str]:
@@ -97,29 +128,28 @@ class Videos:
         """What was found, in one line: "56 strip images in 4 classes"."""
         return self.layout.describe()
 
-    def native_frame(self) -> tuple[int, int]:
-        """Height and width that most videos have, by their first frames."""
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            sizes = Counter(
-                size for size in pool.map(self._first_size, self.layout.entries) if size is not None
-            )
-        if not sizes:
-            return 1, 1  # nothing is readable: decoding will say why of each
-        return sizes.most_common(1)[0][0]
-
     def prepare(self) -> None:
         pack = open_pack(self._folder, self._key)
         if pack is None:
             log.info("%s: decoding %s into %s", self.path, self.describe(), self._folder)
-            size = self.native_frame() if self.size is None else (self.size, self.size)
-            jobs = [self._job(entry, size) for entry in self.layout.entries]
-            frame = (*size, self.channels)
-            pack = write_pack(self._folder, self._key, jobs, frame=frame, estimate=self._estimate(size))
+            with Decoders() as decoders:
+                size = self._frame(decoders)
+                jobs = [self._job(entry, size, decoders) for entry in self.layout.entries]
+                estimate = self._estimate(size, decoders)
+                pack = write_pack(
+                    self._folder, self._key, jobs, frame=(*size, self.channels), estimate=estimate
+                )
         self._adopt(pack)
         for skipped in self.skipped[:LISTED]:
             log.warning("skipped %s: %s", skipped.path, skipped.reason)
         if len(self.skipped) > LISTED:
             log.warning("skipped %d more videos of %s", len(self.skipped) - LISTED, self.path)
+        slower = [v.name for v in self._videos if v.fps and v.fps < SLOWER * (self.wanted_fps or 0)]
+        if slower:
+            log.warning(
+                "%d videos have less than fps=%g frames per second, such as %s: some of their frames come twice",
+                *(len(slower), self.wanted_fps, slower[0]),
+            )
 
     def setup(self) -> None:
         pack = open_pack(self._folder, self._key)
@@ -133,22 +163,36 @@ class Videos:
         return len(self._videos)
 
     def length(self, i: int) -> int:
-        return self._videos[i].frames
+        return self._videos[i].frames if self._frames is None else len(self._frames[i])
 
     def label(self, i: int) -> int | None:
         return self._videos[i].label
 
     def read(self, i: int, indices: np.ndarray) -> np.ndarray:
+        if self.crops is None:
+            return self._stored(i, indices)
+        top, left = ((places - 1) // 2 for places in self.crops)
+        return self.read_at(i, indices, top, left)
+
+    def read_at(self, i: int, indices: np.ndarray, top: int, left: int) -> np.ndarray:
+        """As `read`, but the frames are cut out of the canvas at row `top` and column `left`."""
+        if self.crops is None or self.size is None:
+            raise ValueError("without data.canvas there is nothing to cut out of")
+        rows, columns = slice(top, top + self.size), slice(left, left + self.size)
+        return np.ascontiguousarray(self._stored(i, indices)[:, rows, columns])
+
+    def _stored(self, i: int, indices: np.ndarray) -> np.ndarray:
         video, indices = self._videos[i], np.asarray(indices)
-        if indices.size and (indices.min() < 0 or indices.max() >= video.frames):
-            raise IndexError(
-                f"frames {indices.min()}..{indices.max()} of {video.name}, which has {video.frames}"
-            )
+        length = self.length(i)
+        if indices.size and (indices.min() < 0 or indices.max() >= length):
+            raise IndexError(f"frames {indices.min()}..{indices.max()} of {video.name}, which has {length}")
+        if self._frames is not None:
+            indices = self._frames[i][indices]
         return self._open().frames[video.start + indices]
 
     @property
     def fps(self) -> float | None:
-        rates = [video.fps for video in self._videos if video.fps is not None]
+        rates = [rate for rate in self.rates if rate is not None]
         return median(rates) if rates else None
 
     @property
@@ -158,8 +202,8 @@ class Videos:
 
     @property
     def rates(self) -> list[float | None]:
-        """Frames per second of every video, None where it does not say."""
-        return [video.fps for video in self._videos]
+        """Frames per second of every video as it is read, None where nothing says it."""
+        return [self.wanted_fps or video.fps or self.stored_fps for video in self._videos]
 
     @property
     def lossy(self) -> bool | None:
@@ -180,24 +224,47 @@ class Videos:
     @cached_property
     def _fingerprint(self) -> str:
         videos = [(video.hash, video.frames, video.label) for video in self._videos]
-        facts = json.dumps([self.size, self.channels, self.resize, self.classes, videos])
-        return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
+        facts: list = [self.size, self.channels, self.resize, self.classes, videos]
+        if self.canvas is not None:
+            facts.append(["canvas", *self.canvas])
+        if self._frames is not None:
+            facts.append(["fps", self.wanted_fps, [_digest(frames) for frames in self._frames]])
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
     def _adopt(self, pack: Pack) -> None:
         self._pack = pack
-        self._kept = [video for video in pack.videos if video.frames >= self.min_frames]
+        self.skipped = [*self.layout.refused, *pack.skipped]
+        self._kept, frames = [], []
+        for video in pack.videos:
+            try:
+                numbers = self._numbers(video, pack)
+            except ValueError as error:
+                self.skipped.append(Skipped(video.name, str(error)))
+                continue
+            length = video.frames if numbers is None else len(numbers)
+            if length < self.min_frames:
+                self.skipped.append(Skipped(video.name, f"{length} frames, {self.min_frames} needed"))
+                continue
+            self._kept.append(video)
+            frames.append(numbers)
+        self._frames = None if self.wanted_fps is None else frames
         self.__dict__.pop("_fingerprint", None)
-        short = [
-            Skipped(video.name, f"{video.frames} frames, {self.min_frames} needed")
-            for video in pack.videos
-            if video.frames < self.min_frames
-        ]
-        self.skipped = [*self.layout.refused, *pack.skipped, *short]
         if not self._videos or (self.strict and self.skipped):
             first, more = self.skipped[0], len(self.skipped) - 1
             others = f" (and {more} more)" if more else ""
             what = "data.strict" if self._videos else f"data.path: no usable video in {self.path}"
             raise ValueError(f"{what}: {first.path}: {first.reason}{others}")
+
+    def _numbers(self, video: Packed, pack: Pack) -> np.ndarray | None:
+        """The frames of a video at `fps`. ValueError, saying why, if it cannot be told which they are."""
+        if self.wanted_fps is None:
+            return None
+        times = pack.times[video.start : video.start + video.frames]
+        if video.fps is None:
+            if self.stored_fps is None:
+                raise ValueError("its frame rate is not known: say data.stored_fps, or leave out clip.fps")
+            times = np.arange(video.frames) / self.stored_fps
+        return frames_at(times, self.wanted_fps)
 
     @property
     def _videos(self) -> list[Packed]:
@@ -222,52 +289,71 @@ class Videos:
     @cached_property
     def _key(self) -> str:
         """Hash of everything that the packed pixels follow from."""
-        digest = hashlib.blake2b(digest_size=8)
-        digest.update(json.dumps([VERSION, self.size, self.channels, self.resize, self.resample]).encode())
+        settings = [VERSION, self.size, self.channels, self.resize, self.resample, self.canvas]
+        digest = hashlib.blake2b(json.dumps(settings).encode(), digest_size=8)
+        archives: dict[str, list] = {}
         for entry in self.layout.entries:
-            for file in entry.files:
-                path = self.path / file
-                try:
-                    facts = path.stat()
-                    stamp = [file, facts.st_size, facts.st_mtime_ns, os.access(path, os.R_OK)]
-                except OSError as error:
-                    stamp = [file, error.errno]
-                digest.update(json.dumps([entry.kind, entry.label, stamp]).encode())
+            facts: list = [entry.kind, entry.label, entry.name]
+            if entry.archive:
+                if entry.archive not in archives:
+                    archives[entry.archive] = _stamp(self.layout.top / entry.archive)
+                facts += [archives[entry.archive], entry.files]
+            elif entry.part:
+                part = entry.part
+                facts += [part.dataset, part.axes, part.start, part.stop]
+            if not entry.archive:
+                facts += [[file, *_stamp(self.layout.top / file)] for file in entry.files]
+            digest.update(json.dumps(facts).encode())
         return digest.hexdigest()
 
-    def _job(self, entry: Entry, size: tuple[int, int]) -> Job:
+    def _job(self, entry: Entry, size: tuple[int, int], decoders: Decoders) -> Job:
+        top = self.layout.top
         return Job(
             name=entry.name,
             label=entry.label,
-            probe=lambda: probe(self.path, entry),
-            frames=lambda: (self._fit(block, size) for block in decode(self.path, entry)),
+            probe=lambda: decoders.probe(top, entry),
+            frames=lambda: (
+                Block(self.fitting(pixels, size), times) for pixels, times in decoders.decode(top, entry)
+            ),
         )
 
-    def _fit(self, frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        if self.size is not None:
-            return to_square(
-                frames, size=self.size, channels=self.channels, resize=self.resize, resample=self.resample
-            )
-        height, width = frames.shape[1:3]
-        if (height, width) != size:
-            raise Unreadable(f"frames of {width}x{height} pixels, and most videos have {size[1]}x{size[0]}")
-        return to_channels(frames, self.channels)
+    def _frame(self, decoders: Decoders) -> tuple[int, int]:
+        """Height and width of what is packed: as wanted, else what most videos have, by their first frames."""
+        if self.fitting.frame is not None:
+            return self.fitting.frame
 
-    def _first_size(self, entry: Entry) -> tuple[int, int] | None:
-        try:
-            return first_size(self.path, entry)
-        except Exception:  # decoding will say what is wrong with it
-            return None
+        def first(entry: Entry) -> tuple[int, int] | None:
+            try:
+                return decoders.first_size(self.layout.top, entry)
+            except Exception:  # decoding will say what is wrong with it
+                return None
 
-    def _estimate(self, size: tuple[int, int]) -> int:
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            sizes = Counter(size for size in pool.map(first, self.layout.entries) if size is not None)
+        return sizes.most_common(1)[0][0] if sizes else (1, 1)
+
+    def _estimate(self, size: tuple[int, int], decoders: Decoders) -> int:
         """Bytes that the packed frames will take, from the headers of a sample of the videos."""
         entries = self.layout.entries
         sample = entries[:: max(1, -(-len(entries) // PROBED))]
         counts = []
         for entry in sample:
             try:
-                counts.append(probe(self.path, entry).frames or 0)
+                counts.append(decoders.probe(self.layout.top, entry).frames or 0)
             except Exception:  # decoding will say what is wrong with it
                 continue
         typical = median(counts) if counts else 0  # a damaged header may declare anything
         return round(typical * len(entries) * size[0] * size[1] * self.channels)
+
+
+def _digest(frames: np.ndarray) -> str:
+    return hashlib.blake2b(frames.astype("<i8").tobytes(), digest_size=8).hexdigest()
+
+
+def _stamp(path: Path) -> list:
+    """What tells that a file has changed."""
+    try:
+        facts = path.stat()
+        return [facts.st_size, facts.st_mtime_ns, os.access(path, os.R_OK)]
+    except OSError as error:
+        return [error.errno]
