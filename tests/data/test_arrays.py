@@ -56,7 +56,7 @@ def test_every_video_comes_back(tmp_path, axes, monkeypatch):
     np.save(path, LAYOUTS[axes])
     layout = scan(path)
     assert [entry.name for entry in layout.entries] == ["a.npy[0]", "a.npy[1]", "a.npy[2]"]
-    assert layout.describe() == f"3 arrays (axes {axes})"
+    assert layout.describe() == f"3 array videos (axes {axes})"
     for i, entry in enumerate(layout.entries):
         assert probe(path, entry).frames == 5
         assert probe(path, entry).size == (8, 6)
@@ -70,7 +70,7 @@ def test_moving_mnist(tmp_path):
         path=str(tmp_path / "mnist_test_seq.npy"), size=6, channels=1, cache=str(tmp_path / "cache")
     )
     videos.prepare()
-    assert videos.describe() == "60 arrays (axes TNHW)"
+    assert videos.describe() == "60 array videos (axes TNHW)"
     assert (len(videos), videos.classes, videos.lossy) == (60, [], False)
     assert np.array_equal(videos.read(21, np.arange(5))[..., 0], grey[21, :, :, 1:7])
 
@@ -133,6 +133,6 @@ def test_a_header_that_declares_millions_of_videos(tmp_path):
 
 def test_a_file_that_has_changed_is_told(tmp_path):
     np.save(tmp_path / "a.npy", NOISE[0, ..., 0])
-    entry = Entry("a.npy", "array", None, ("a.npy",), part=Part("", "NTHWC", 0, 1))
+    entry = Entry("a.npy", "array video", None, ("a.npy",), part=Part("", "NTHWC", 0, 1))
     with pytest.raises(Unreadable, match="has changed"):
         read(tmp_path / "a.npy", entry)

@@ -70,8 +70,9 @@ def test_a_decoding_that_is_left_early_costs_the_child(tmp_path, decoders, monke
     assert len(pixels_of(decoders.decode(tmp_path, entry("a.mp4")))) == 3
 
 
-FAULTY = """
+FAULTY = f"""
 import os, signal, sys, time
+sys.path.insert(0, {str(Path(isolation.__file__).parents[2])!r})
 from pathlib import Path
 from vgen.data import decode, decoder_process
 real = decode.decode

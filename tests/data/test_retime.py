@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from vgen.data.retime import frames_at, settle_times
+from vgen.data.retime import frames_at, is_even, settle_times
 
 
 def exact(times: list[Fraction], fps: Fraction) -> list[int]:
@@ -74,3 +74,12 @@ def test_times_that_say_nothing():
     assert settle_times(gaps, 10).tolist() == [0, 0.1, 0.2]
     assert np.isnan(settle_times(gaps, None)[1])
     assert settle_times(np.array([0, 0.3]), 10).tolist() == [0, 0.3]
+
+
+def test_even_and_uneven():
+    for rate in (24000 / 1001, 25, 30, 60):
+        assert is_even(np.arange(50) / rate)
+        assert is_even(np.round(np.arange(50) / rate, 3))
+    assert not is_even(np.array([0, 0.04, 0.08, 0.16, 0.2]))
+    assert is_even(np.array([0.0]))
+    assert is_even(np.full(4, np.nan))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from movies import moving_bar, write_frames, write_movie, write_strip
+from movies import encode, moving_bar, write_frames, write_movie, write_strip
 
 from vgen.data import cache, packed
 from vgen.data.source import VideoSource
@@ -416,6 +416,16 @@ def test_at_another_rate_the_nearest_frames(tmp_path):
         open_videos(tmp_path / "set", fps=12.5, min_frames=14)
     with pytest.raises(IndexError, match=r"frames 13\.\.13 of 10\.mp4, which has 13"):
         half.read(0, np.array([13]))
+
+
+def test_uneven_videos_are_told(tmp_path, caplog):
+    encode(tmp_path / "set" / "a.mp4", moving_bar(5), "libx264", "yuv420p", ticks=[0, 40, 80, 400, 440])
+    videos = open_videos(tmp_path / "set")
+    assert "1 videos have frames that stay longer than others, such as a.mp4" in caplog.records[0].message
+    even = open_videos(tmp_path / "set", fps=25)
+    assert len(caplog.records) == 1
+    wanted = [0, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4]
+    assert np.array_equal(even.read(0, np.arange(12)), videos.read(0, np.array(wanted)))
 
 
 def test_slower_videos_are_told(tmp_path, caplog):

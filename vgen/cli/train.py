@@ -74,8 +74,10 @@ def train(config: DictConfig) -> None:
     if config.resume is not None:
         raise ConfigError("resume= acts before the configuration is composed: give it on the command line")
     run = Path(config.paths.run)
-    if OmegaConf.select(config, "data.path"):
-        config.data.path = str(Path(config.data.path).expanduser().absolute())
+    for key in ("path", "split_file", "labels"):
+        value = config.data.get(key)
+        if value and (key != "labels" or value.lower().endswith((".csv", ".json"))):
+            config.data[key] = str(Path(value).expanduser().absolute())
     data = build_data(config)
     settle_classes(config, data.source)
     last = run / "checkpoints" / "last.ckpt"

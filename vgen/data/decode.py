@@ -24,7 +24,7 @@ def decode(root: Path, entry: Entry) -> Generator[Block, None, None]:
     match entry.kind:
         case "video file":
             yield from movie.decode(root, entry)
-        case "array":
+        case "array video":
             yield from arrays.decode(root / entry.files[0], entry)
         case "frame folder":
             for name in entry.files:
@@ -38,7 +38,7 @@ def probe(root: Path, entry: Entry) -> Probe:
     match entry.kind:
         case "video file":
             return movie.probe(root, entry)
-        case "array":
+        case "array video":
             return arrays.probe(root / entry.files[0], entry)
         case _:
             return pictures.probe(root, entry)

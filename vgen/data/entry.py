@@ -10,7 +10,7 @@ import numpy as np
 
 LEAST_STRIP = 4  # frames; cameras make frames of aspect 2:1 and 3:1, and a shorter strip is no video
 
-Kind = Literal["video file", "frame folder", "strip image", "array"]
+Kind = Literal["video file", "frame folder", "strip image", "array video"]
 
 
 class Unreadable(Exception):

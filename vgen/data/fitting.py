@@ -1,6 +1,5 @@
 """How the frames of a set are brought to one size, in one object."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -71,7 +70,7 @@ class Fitting:
         return to_channels(frames, self.channels)
 
 
-def as_canvas(canvas: Sequence[int] | None) -> tuple[int, int] | None:
+def as_canvas(canvas: list[int] | None) -> tuple[int, int] | None:
     """ValueError unless `canvas` is [height, width]."""
     if canvas is None:
         return None

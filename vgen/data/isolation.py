@@ -30,6 +30,11 @@ PATIENCE = 120.0  # seconds without an answer; a frame takes far less
 LONGEST = 1 << 24  # bytes of a line of an answer
 TAIL = 300  # characters of what a child printed that are shown
 PIPE = 1 << 20  # bytes that the pipe holds, where the system allows
+# The very package that asks, wherever it was imported from, and nothing from the current folder.
+START = (
+    f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import vgen; del sys.path[0]; "
+    "from vgen.data.decoder_process import main; main()"
+)
 
 
 class Decoders:
@@ -102,22 +107,20 @@ class Decoders:
 
 
 def _foreign(entry: Entry) -> bool:
-    array = entry.kind == "array" and entry.files[0].lower().endswith(HDF5)
+    array = entry.kind == "array video" and entry.files[0].lower().endswith(HDF5)
     return entry.kind == "video file" or array
 
 
 class _Child:
     def __init__(self) -> None:
-        package = str(Path(__file__).parents[2])
-        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vgen.data.decoder_process"],
+            [sys.executable, "-P", "-c", START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         self._left = b""  # of an answer, read ahead
         self.usable = False

@@ -313,7 +313,7 @@ class _Lookup:
 
 def _bare(path: str, kind: Kind) -> str:
     """Without suffix; folders have none, whatever dots are in their names."""
-    return path if kind in ("frame folder", "array") else re.sub(r"\.[A-Za-z0-9]{1,5}$", "", path)
+    return path if kind in ("frame folder", "array video") else re.sub(r"\.[A-Za-z0-9]{1,5}$", "", path)
 
 
 def _some(names: list[str]) -> str:

@@ -181,7 +181,7 @@ def _folders(files: list[File]) -> list[_Folder]:
 def _parts(
     top: Path, file: File, axes: str, list_arrays: Callable[[Path], list[Stored]], refused: list[Skipped]
 ) -> list[Found]:
-    """The videos of an array file."""
+    """The videos of an array file, or why there are none."""
     try:
         arrays = list_arrays(top / file.member)
         videos = [video for array in arrays for video in videos_of(top / file.member, array, axes)]
@@ -189,7 +189,7 @@ def _parts(
         refused.append(Skipped(file.member, reason(error)))
         return []
     return [
-        Found(file.parents, file.member + name, "array", (file.member,), part=part, hint=hint)
+        Found(file.parents, file.member + name, "array video", (file.member,), part=part, hint=hint)
         for name, part, hint in videos
     ]
 

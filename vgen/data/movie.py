@@ -1,4 +1,9 @@
-"""Video files, decoded by FFmpeg (PyAV)."""
+"""Video files, decoded by FFmpeg.
+
+By PyAV, whose wheels bring their FFmpeg along. torchcodec was tried (0.14 to 0.17 from PyPI): these wheels need a CUDA
+build of torch to be imported at all. What it is faster at is seeking, and here every file is read once, from its
+beginning to its end.
+"""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager

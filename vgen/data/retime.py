@@ -2,6 +2,7 @@
 
 import numpy as np
 
+UNEVEN = 1.5  # a frame that stays this much longer than most
 ROUNDING = 0.00101  # seconds; containers such as Matroska round times to milliseconds
 
 
@@ -28,6 +29,14 @@ def frames_at(times: np.ndarray, fps: float) -> np.ndarray:
     later = later.clip(max=len(times) - 1)
     nearer = times[later] - moments < moments - times[earlier] - ROUNDING
     return np.where(nearer, later, earlier)
+
+
+def is_even(times: np.ndarray) -> bool:
+    """Whether all frames stay about equally long; unknown times count as even."""
+    steps = np.diff(times)
+    return not (
+        np.isfinite(steps).all() and steps.size and steps.max() > UNEVEN * np.median(steps) + ROUNDING
+    )
 
 
 def settle_times(times: np.ndarray, fps: float | None) -> np.ndarray:

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ from vgen.data.isolation import Decoders
 from vgen.data.layout import Layout, scan
 from vgen.data.packed import VERSION, Job, Pack, Packed, open_pack, write_pack
 from vgen.data.resize import Resample, Resize
-from vgen.data.retime import frames_at
+from vgen.data.retime import frames_at, is_even
 from vgen.data.source import Skipped
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class Videos:
         channels: int = 3,
         resize: Resize = "crop",
         resample: Resample = "bicubic",
-        canvas: Sequence[int] | None = None,
+        canvas: list[int] | None = None,
         labels: str = "auto",
         split_file: str | None = None,
         split: str | None = None,
@@ -144,6 +143,15 @@ class Videos:
             log.warning("skipped %s: %s", skipped.path, skipped.reason)
         if len(self.skipped) > LISTED:
             log.warning("skipped %d more videos of %s", len(self.skipped) - LISTED, self.path)
+        self._warn_of_rates(pack)
+
+    def _warn_of_rates(self, pack: Pack) -> None:
+        uneven = [v.name for v in self._videos if not is_even(pack.times[v.start : v.start + v.frames])]
+        if uneven and self.wanted_fps is None:
+            log.warning(
+                "%d videos have frames that stay longer than others, such as %s: fps (clip.fps) goes by the clock",
+                *(len(uneven), uneven[0]),
+            )
         slower = [v.name for v in self._videos if v.fps and v.fps < SLOWER * (self.wanted_fps or 0)]
         if slower:
             log.warning(
