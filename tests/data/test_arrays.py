@@ -114,15 +114,22 @@ def test_without_h5py_the_extra_is_named(tmp_path, monkeypatch):
 
 def test_files_that_are_no_arrays(tmp_path):
     (tmp_path / "text.npy").write_text("no array")
+    np.save(tmp_path / "header.npy", NOISE)
+    data = (tmp_path / "header.npy").read_bytes()
+    (tmp_path / "header.npy").write_bytes(data.replace(b"}", b" ", 1))  # numpy then raises a TokenError
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
     with open(tmp_path / "zip.npy", "wb") as file:
         np.savez(file, a=NOISE)
     np.save(tmp_path / "short.npy", NOISE)
     (tmp_path / "short.npy").write_bytes((tmp_path / "short.npy").read_bytes()[:-9])
+    np.save(tmp_path / "long.npy", NOISE)
+    (tmp_path / "long.npy").write_bytes((tmp_path / "long.npy").read_bytes() + b"more")
     np.save(tmp_path / "good.npy", NOISE)
     layout = scan(tmp_path)
     assert len(layout.entries) == 3
-    assert {skipped.path for skipped in layout.refused} == {"text.npy", "objects.npy", "zip.npy", "short.npy"}
+    assert {skipped.path for skipped in layout.refused} == {
+        "text.npy", "header.npy", "objects.npy", "zip.npy", "short.npy", "long.npy",
+    }  # fmt: skip
     assert all(skipped.reason and "\n" not in skipped.reason for skipped in layout.refused)
 
 

@@ -102,7 +102,7 @@ def faulty(tmp_path, monkeypatch):
         return real([sys.executable, str(script)], **arguments)
 
     monkeypatch.setattr(isolation.subprocess, "Popen", start)
-    monkeypatch.setattr(isolation, "PATIENCE", 5.0)
+    monkeypatch.setattr(isolation, "PATIENCE", 3.0)
 
 
 def test_a_crash_and_a_hang_cost_one_video_each(tmp_path, faulty):
@@ -113,7 +113,7 @@ def test_a_crash_and_a_hang_cost_one_video_each(tmp_path, faulty):
     assert videos.names == ["a.mp4", "b.mp4", "c.mp4", "noise.mp4"]
     assert {s.path: s.reason for s in videos.skipped} == {
         "crash.mp4": "its decoder crashed (SIGSEGV)",
-        "hang.mp4": "its decoder gives no answer for 5 s",
+        "hang.mp4": "its decoder gives no answer for 3 s",
     }
 
 

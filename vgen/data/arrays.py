@@ -157,8 +157,11 @@ def _opened(file: Path) -> Iterator[dict[str, Any]]:
     if file.suffix.lower() not in HDF5:
         with _explained():
             array = np.load(file, mmap_mode="r", allow_pickle=False)
-        if not isinstance(array, np.ndarray):
+        if not isinstance(array, np.memmap):
             raise Unreadable("an archive of arrays; store each as .npy")
+        declared, size = array.offset + array.nbytes, file.stat().st_size
+        if declared != size:
+            raise Unreadable(f"its header declares {declared:,} bytes, the file has {size:,}")
         yield {"": array}
         return
     try:
@@ -184,7 +187,9 @@ def _opened(file: Path) -> Iterator[dict[str, Any]]:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (ValueError, EOFError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, Unreadable):
+        raise
+    except Exception as error:  # numpy's and h5py's readers raise ValueError, TokenError, RuntimeError, ...
         raise Unreadable(reason(error)) from error
 
 

@@ -27,6 +27,7 @@ from vgen.data.arrays import HDF5, Stored, list_arrays
 from vgen.data.entry import Block, Entry, Probe, Unreadable
 
 PATIENCE = 120.0  # seconds without an answer; a frame takes far less
+STARTING = 300.0  # seconds until a child answers at all, from a slow disk
 LONGEST = 1 << 24  # bytes of a line of an answer
 TAIL = 300  # characters of what a child printed that are shown
 PIPE = 1 << 20  # bytes that the pipe holds, where the system allows
@@ -125,6 +126,7 @@ class _Child:
         self._left = b""  # of an answer, read ahead
         self.usable = False
         _widen(self._process)
+        self._patience = STARTING
         try:
             self._line()
         except Unreadable as error:
@@ -132,7 +134,7 @@ class _Child:
             said = " ".join(self._printed.read().decode(errors="replace").split())[-TAIL:]
             self.close()
             raise RuntimeError(f"the process that decodes videos does not start: {error}. {said}") from error
-        self.usable = True
+        self.usable, self._patience = True, PATIENCE
 
     def ask(self, request: dict[str, Any]) -> Generator[tuple[dict[str, Any], np.ndarray], None, None]:
         """Each answer with the bytes that come after it. Left early, the child cannot be used again."""
@@ -188,8 +190,8 @@ class _Child:
         if hasattr(select, "poll"):  # not on Windows, where a child that hangs is waited for
             poll = select.poll()
             poll.register(stdout, select.POLLIN)
-            if not poll.poll(1000 * PATIENCE):
-                raise Unreadable(f"its decoder gives no answer for {PATIENCE:g} s")
+            if not poll.poll(1000 * self._patience):
+                raise Unreadable(f"its decoder gives no answer for {self._patience:g} s")
         count = stdout.readinto(view)  # pyright: ignore[reportAttributeAccessIssue]
         if not count:
             raise Unreadable(self._death())

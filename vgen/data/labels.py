@@ -97,7 +97,14 @@ def assign(
         return _by_lists(found, Path(split_file).expanduser(), split, labels)
     if labels.lower().endswith(".csv"):
         return _by_csv(found, Path(labels).expanduser(), split)
-    found = _of_split(found, root, split)
+    kept = _of_split(found, root, split)
+    labelling = _by_what_is_there(kept, root, tables, labels)
+    if kept is found:
+        return labelling
+    return replace(labelling, origin=f"split {split}" + f"; {labelling.origin}" * bool(labelling.origin))
+
+
+def _by_what_is_there(found: list[Found], root: Path, tables: list[File], labels: str) -> Labelling:
     if labels == "none":
         return Labelling([(video, None) for video in found], [])
     if labels.lower().endswith(".json"):

@@ -133,7 +133,9 @@ class Stacks:
         """The videos (N, T, H, W, C) of a file, mapped; or why there are none."""
         try:
             array = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (
+            Exception
+        ) as error:  # of a damaged header numpy raises ValueError, SyntaxError, TokenError, ...
             return " ".join(str(error).split()) or type(error).__name__
         if not isinstance(array, np.ndarray):
             return f"an archive of arrays; {EXPECTED}"
