@@ -15,6 +15,7 @@ import pytest
 from movies import encode, moving_bar, write_frames, write_movie, write_strip
 
 from vgen.data import cache, packing
+from vgen.data.evaluation_clips import VideoClips
 from vgen.data.source import VideoSource
 from vgen.data.videos import Videos
 
@@ -456,6 +457,9 @@ def test_a_canvas_to_cut_out_of(tmp_path):
     other = videos.read_at(0, np.array([2]), 3, 10)[0]
     assert np.array_equal(corner[3:, :18], other[:21, 6:])  # the same canvas
     assert videos.fingerprint != open_videos(tmp_path / "set", size=24).fingerprint
+    clips = VideoClips(videos, frames=2, choice="first")
+    assert clips.info["canvas"] == [32, 40]
+    assert np.array_equal(clips.read([0])[0].numpy(), centre[:2])
     for wrong in ([32], [20, 40], [32.5, 40]):
         with pytest.raises(ValueError, match=r"data\.canvas is"):
             Videos(path=str(tmp_path), size=24, canvas=wrong)
