@@ -236,6 +236,20 @@ def test_splits_from_folders_and_lists(folder, tmp_path):
     assert train.names == ["a/0.png", "a/1.png"]
 
 
+def test_a_file_of_arrays_is_of_one_split(tmp_path):
+    (tmp_path / "set").mkdir()
+    for name in ("one", "two"):
+        np.save(tmp_path / "set" / f"{name}.npy", np.stack([moving_bar(6), moving_bar(6, step=3)]))
+    plan = Plan(
+        [Part(Videos(path=str(tmp_path / "set"), size=16, axes="NTHWC"))], {"test": frozenset({"two.npy"})}
+    )
+    assert plan.missing() == {}
+    index = make(plan, tmp_path / "out")
+    assert [(video["name"], video["split"]) for video in index["videos"]] == [
+        ("one.npy[0]", None), ("one.npy[1]", None), ("two.npy[0]", "test"), ("two.npy[1]", "test"),
+    ]  # fmt: skip
+
+
 def test_rates_and_places_are_chosen_when_packed_videos_are_read(tmp_path):
     write_movie(tmp_path / "set" / "a.mp4", moving_bar(12, 24, 40), rate=12)
     write_movie(tmp_path / "set" / "b.mkv", moving_bar(25, 24, 40, step=1), rate=25)

@@ -224,6 +224,12 @@ def test_wrong_bytes_are_never_unpacked(server: FileServer, tmp_path: Path) -> N
     assert not (tmp_path / "work").exists()
 
 
+def test_a_file_of_ones_own_must_be_the_published_one_where_that_is_known(tmp_path: Path) -> None:
+    put(tmp_path, "mnist_test_seq.npy")
+    with pytest.raises(ValueError, match=r"mnist_test_seq\.npy is not the published file \(md5:be08"):
+        bring(recipe_of("moving_mnist"), tmp_path, tmp_path / "work", download=False)
+
+
 def test_what_the_user_has_is_taken_without_a_question(tmp_path: Path) -> None:
     raw = tmp_path / "unpacked"
     put(raw, "anywhere/ido_bend.avi")

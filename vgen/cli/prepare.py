@@ -52,6 +52,8 @@ def prepare(config: DictConfig) -> None:
     lists: Mapping[str, frozenset[str]] = {}
     if recipe is not None:
         config.data.path, lists = _arranged(config, recipe)
+        if recipe.axes != "auto":
+            config.data.axes = recipe.axes
     plan = _plan(config, lists)
     output = Path(config.output).expanduser().absolute()
     for part in plan.parts:

@@ -28,7 +28,7 @@ class Plan:
 
     Args:
         parts: the videos, read with equal settings.
-        lists: split -> names of its videos, where lists tell and not the parts.
+        lists: split -> names of its videos, or of their arrays' files, where lists tell and not the parts.
     """
 
     parts: Sequence[Part]
@@ -51,7 +51,7 @@ class Plan:
         part, _ = self._part(number)
         if part.split is not None:
             return part.split
-        name = self.name(number)
+        name = self._listed_as(number)
         return next((split for split, names in self.lists.items() if name in names), None)
 
     def label(self, number: int) -> int | None:
@@ -114,8 +114,14 @@ class Plan:
 
     def missing(self) -> dict[str, list[str]]:
         """Names in the lists that no video bears."""
-        names = {self.name(number) for number in range(len(self))}
+        names = {self._listed_as(number) for number in range(len(self))}
         return {split: sorted(listed - names) for split, listed in self.lists.items() if listed - names}
+
+    def _listed_as(self, number: int) -> str:
+        """What a list calls a video: a file of arrays stands for all that it holds."""
+        part, place = self._part(number)
+        entry = part.source.layout.entries[place]
+        return entry.files[0] if entry.kind == "array" else entry.name
 
     def _part(self, number: int) -> tuple[Part, int]:
         for part in self.parts:

@@ -37,7 +37,14 @@ def bring(recipe: Recipe, raw: Path, work: Path, *, download: bool) -> Path:
         NotThere: there is nothing to take and nothing to download; the message says what to do.
         ValueError: a download or an archive is not what it should be.
     """
-    source = raw if _is_ready(recipe, raw) else _unpacked(recipe, raw, work, download=download)
+    if _is_ready(recipe, raw):
+        source = raw
+        for file in recipe.files:
+            path = raw / file.folder / file.name
+            if path.is_file() and not is_archive(path.name):
+                _check(path, file.checksum)
+    else:
+        source = _unpacked(recipe, raw, work, download=download)
     if recipe.records is not None:
         source = write_arrays(recipe.records, source, work / "arrays")
     if next(find_videos(recipe.arrange, source), None) is None:

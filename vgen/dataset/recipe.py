@@ -88,6 +88,7 @@ class Recipe:
         files: what can be downloaded without asking; empty if the terms or the place do not allow it.
         steps: what the user does where it cannot be downloaded, or to get the files otherwise.
         videos: how many there should be, None where nobody says.
+        axes: of arrays, as data=videos takes them ("TNHW").
         records: where the videos are in TFRecord files.
     """
 
@@ -101,6 +102,7 @@ class Recipe:
     files: list[Download] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     videos: int | None = None
+    axes: str = "auto"
     records: "Records | None" = None
 
     def preset(self, name: str | None) -> Preset:
