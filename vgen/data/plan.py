@@ -121,7 +121,7 @@ class Plan:
         """What a list calls a video: a file of arrays stands for all that it holds."""
         part, place = self._part(number)
         entry = part.source.layout.entries[place]
-        return entry.files[0] if entry.kind == "array" else entry.name
+        return entry.files[0] if entry.part is not None else entry.name
 
     def _part(self, number: int) -> tuple[Part, int]:
         for part in self.parts:
