@@ -86,6 +86,7 @@ def test_what_cannot_be_asked_for(videos: Path, tmp_path: Path, capsys: pytest.C
         ([path, out, "splits=train"], "splits=train: a list"),
         ([path, out, "splits=[train,test]"], "data.split=train"),
         (["verify=x", "inspect=y"], "ask for one"),
+        (["inspect=y", "dataset=kth"], "ask for one at a time"),
         ([path, out, "dataset=kth"], "the files of dataset=kth go in raw=DIR"),
         ([out, "dataset=kth", "preset=nobody"], "preset=nobody: kth has prediction"),
         ([out, "dataset=nobody"], "dataset=nobody: no such option; dataset has bair, "),

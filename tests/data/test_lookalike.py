@@ -38,6 +38,18 @@ def test_copies_are_found_and_strangers_are_not() -> None:
     assert pairs[0].difference < 0.01  # the mirrored one
 
 
+def test_small_things_on_one_ground_are_not_copies_of_each_other() -> None:
+    videos = []
+    for n in range(30):
+        video = np.zeros((8, 64, 64, 3), np.uint8)
+        for t, frame in enumerate(video):
+            frame[10 + n : 18 + n, 4 * t + n % 5 : 4 * t + n % 5 + 8] = 200
+        videos.append(video)
+    assert [(pair.one, pair.two) for pair in alike([look(video) for video in [*videos, videos[4]]])] == [
+        (4, 30)
+    ]
+
+
 def test_other_sizes_and_grey_ones_are_copies_too() -> None:
     video = scene(1)
     small = np.stack([np.asarray(Image.fromarray(f).resize((32, 32), Image.Resampling.BOX)) for f in video])

@@ -79,12 +79,16 @@ def prepare(config: DictConfig) -> None:
         print(
             f"as in {preset.source}, train with clip.frames={preset.frames} clip.stride={preset.stride or 1}"
         )
+        if preset.note is not None:
+            print(preset.note)
 
 
 def _check(config: DictConfig) -> None:
     modes = [key for key in ("verify", "inspect") if config[key] is not None]
     if len(modes) > 1:
         raise ConfigError("verify=... and inspect=... are two things: ask for one")
+    if modes and config.get("dataset") is not None:
+        raise ConfigError(f"{modes[0]}=... takes a folder, and dataset=... makes one: ask for one at a time")
     if config.get("dataset") is None:
         for key in ("raw", "preset"):
             if config[key] is not None:

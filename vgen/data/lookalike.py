@@ -16,7 +16,9 @@ MOMENTS = (0.125, 0.375, 0.625, 0.875)  # of the video, at which it is looked at
 SIDE = 32  # pixels of the small pictures
 KEPT = 8  # frequencies per direction
 NEAR_BITS = 0.12  # share of the bits that may differ
-NEAR_GREY = 6.0  # mean difference in grey levels of near duplicates, at most
+NEAR = (
+    0.15  # mean difference of near duplicates, at most, as a part of what their pixels differ from their mean
+)
 MOST = 20_000  # videos, up to which every pair is compared
 _BLOCK = 2048
 
@@ -35,7 +37,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Pair:
-    """Videos `one` and `two` look alike: `difference` in grey levels, on the average; `mirrored` left to right."""
+    """Videos `one` and `two` look alike: `difference` is in grey levels, on the average; `mirrored` left to right."""
 
     one: int
     two: int
@@ -68,6 +70,7 @@ def alike(looks: Sequence[Look]) -> list[Pair]:
     if len(looks) > MOST or len(seen) < 2:
         return []
     grey = np.stack([looks[i].grey for i in seen]).astype(np.float32)
+    contrast = np.abs(grey - grey.mean(axis=(2, 3), keepdims=True)).mean(axis=(1, 2, 3))
     bits, mirrored = _bits(grey), _bits(grey[..., ::-1])
     pairs: dict[tuple[int, int], Pair] = {}
     for start in range(0, len(seen), _BLOCK):
@@ -79,8 +82,9 @@ def alike(looks: Sequence[Look]) -> list[Pair]:
                 if one < two:
                     right = grey[two][..., ::-1] if flip else grey[two]
                     difference = float(np.abs(grey[one] - right).mean())
+                    near = difference <= NEAR * min(contrast[one], contrast[two])
                     known = pairs.get((one, int(two)))
-                    if difference <= NEAR_GREY and (known is None or difference < known.difference):
+                    if near and (known is None or difference < known.difference):
                         pairs[one, int(two)] = Pair(seen[one], seen[int(two)], difference, flip)
     return sorted(pairs.values(), key=lambda pair: (pair.difference, pair.one, pair.two))
 

@@ -99,9 +99,8 @@ def survey_plan(plan: Plan, *, processes: int, patience: float) -> Survey:
                     seen.append(_see(video, lambda indices, pixels=pixels: pixels[indices]))
                 file.unlink(missing_ok=True)
                 bar.update()
-    path = plan.parts[0].source.path
-    return _survey(str(path if plan.parts[0].split is None else path.parent), plan.describe(), frame[:2], {},
-                   plan.classes, seen, skipped)  # fmt: skip
+    path = str(plan.parts[0].source.path)
+    return _survey(path, plan.describe(), frame[:2], {}, plan.classes, seen, skipped)
 
 
 def _survey(
