@@ -70,7 +70,8 @@ def alike(looks: Sequence[Look]) -> list[Pair]:
     if len(looks) > MOST or len(seen) < 2:
         return []
     grey = np.stack([looks[i].grey for i in seen]).astype(np.float32)
-    contrast = np.abs(grey - grey.mean(axis=(2, 3), keepdims=True)).mean(axis=(1, 2, 3))
+    grey -= grey.mean(axis=(2, 3), keepdims=True)  # brightness does not matter
+    contrast = np.abs(grey).mean(axis=(1, 2, 3))
     bits, mirrored = _bits(grey), _bits(grey[..., ::-1])
     pairs: dict[tuple[int, int], Pair] = {}
     for start in range(0, len(seen), _BLOCK):
