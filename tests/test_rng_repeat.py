@@ -37,3 +37,13 @@ def test_outside_a_stream():
     first = draw()
     with rng.repeat(marked):
         assert torch.equal(draw(), first)
+
+
+def test_default_generators_start_as_torch_seeds_them_and_nothing_is_queued():
+    torch.manual_seed(7)
+    wanted = torch.rand(3)
+    queued = len(torch.cuda._queued_calls)
+    for _ in range(3):
+        rng.seed_default(7, torch.device("cpu"))
+    assert torch.equal(torch.rand(3), wanted)
+    assert len(torch.cuda._queued_calls) == queued  # torch.manual_seed adds a stack trace at every call

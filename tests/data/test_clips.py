@@ -84,7 +84,7 @@ def test_where_a_clip_is_cut_out_follows_from_seed_and_position():
         data = Clips(source=source, sampler=EverySecond(), seed=seed)
         draws = [Draw(position, 1) for position in range(40)]
         batches = torch.utils.data.DataLoader(
-            data, batch_sampler=[draws[:20], draws[20:]], num_workers=workers
+            data, batch_sampler=[draws[:20], draws[20:]], num_workers=workers, collate_fn=lambda batch: batch
         )
         pixels = torch.cat([batch["pixels"] for batch in batches])
         assert (pixels[..., :2] == pixels[:, :1, :1, :1, :2]).all()  # the same for all frames of a clip

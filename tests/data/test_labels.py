@@ -188,7 +188,8 @@ def test_folders_of_splits_are_no_classes(tmp_path):
     ):
         scan(tmp_path / "set")
     assert labels(scan(tmp_path / "set", split="train")) == {"train/a/1.mp4": "a", "train/b/2.mp4": "b"}
-    assert labels(scan(tmp_path / "set", split="val")) == {"val/a/3.mp4": None}
+    assert labels(scan(tmp_path / "set", split="val")) == {"val/a/3.mp4": "a"}
+    assert scan(tmp_path / "set", split="val").classes == ["a", "b"]  # one numbering for all splits
     assert scan(tmp_path / "set", split="all").describe() == "3 video files in 2 classes (split all)"
     with pytest.raises(ValueError, match=r"data.split=test: .* has the folders train, val"):
         scan(tmp_path / "set", split="test")

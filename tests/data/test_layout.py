@@ -163,6 +163,25 @@ def test_archives_count_as_the_folder_they_lie_in(tmp_path):
     ]  # fmt: skip
 
 
+def test_an_archive_that_lies_unpacked_beside_itself_counts_once(tmp_path, caplog):
+    for name in ("same", "own"):
+        write_zip(tmp_path / name / "set.zip", {"v/1.mp4": b"x", "v/2.mp4": b"x"})
+    touch(tmp_path, "same/v/1.mp4", "same/v/2.mp4", "own/set/v/1.mp4", "own/set/v/2.mp4")
+    layout = scan(tmp_path)
+    assert len(layout.entries) == 4
+    assert not any(entry.archive for entry in layout.entries)
+    assert [record.message.split()[0] for record in caplog.records] == ["own/set.zip", "same/set.zip"]
+    assert layout.refused == []
+    (tmp_path / "same" / "v" / "2.mp4").unlink()  # then it is something else
+    assert len(scan(tmp_path).entries) == 5
+
+
+def test_arrays_beside_videos_are_passed_over(tmp_path):
+    touch(tmp_path, "1.mp4", "features.npy")
+    layout = scan(tmp_path)
+    assert (layout.describe(), layout.refused) == ("1 video file", [])
+
+
 def test_a_damaged_archive_is_listed(tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"no zip")
     frame = png(moving_bar(1, 24, 40)[0])

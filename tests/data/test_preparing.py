@@ -285,7 +285,7 @@ def test_packed_at_another_size(folder, tmp_path):
     for key, (wrong, message) in wrongs.items():
         with pytest.raises(ValueError, match=message):
             PackedVideos(path=str(tmp_path / "out"), **{key: wrong}).prepare()
-    with pytest.raises(ValueError, match=r"no usable video in .* and 9 more"):
+    with pytest.raises(ValueError, match=r"no usable video in .*and 9 more"):
         PackedVideos(path=str(tmp_path / "out"), min_frames=50).prepare()
     with pytest.raises(FileNotFoundError, match="is no packed dataset"):
         PackedVideos(path=str(folder)).prepare()

@@ -15,6 +15,7 @@ import pytest
 from movies import encode, moving_bar, write_frames, write_movie, write_strip
 
 from vgen.data import cache, packing
+from vgen.data.evaluation_clips import VideoClips
 from vgen.data.source import VideoSource
 from vgen.data.videos import Videos
 
@@ -416,6 +417,7 @@ def test_at_another_rate_the_nearest_frames(tmp_path):
 
 def test_uneven_videos_are_told(tmp_path, caplog):
     encode(tmp_path / "set" / "a.mp4", moving_bar(5), "libx264", "yuv420p", ticks=[0, 40, 80, 400, 440])
+    caplog.set_level(logging.WARNING)
     videos = open_videos(tmp_path / "set")
     assert "1 videos have frames that stay longer than others, such as a.mp4" in caplog.records[0].message
     even = open_videos(tmp_path / "set", fps=25)
@@ -426,6 +428,7 @@ def test_uneven_videos_are_told(tmp_path, caplog):
 
 def test_slower_videos_are_told(tmp_path, caplog):
     write_movie(tmp_path / "set" / "a.mp4", moving_bar(5), rate=10)
+    caplog.set_level(logging.WARNING)
     open_videos(tmp_path / "set", fps=10)
     assert caplog.records == []
     open_videos(tmp_path / "set", fps=25)
@@ -454,6 +457,9 @@ def test_a_canvas_to_cut_out_of(tmp_path):
     other = videos.read_at(0, np.array([2]), 3, 10)[0]
     assert np.array_equal(corner[3:, :18], other[:21, 6:])  # the same canvas
     assert videos.fingerprint != open_videos(tmp_path / "set", size=24).fingerprint
+    clips = VideoClips(videos, frames=2, choice="first")
+    assert clips.info["canvas"] == [32, 40]
+    assert np.array_equal(clips.read([0])[0].numpy(), centre[:2])
     for wrong in ([32], [20, 40], [32.5, 40]):
         with pytest.raises(ValueError, match=r"data\.canvas is"):
             Videos(path=str(tmp_path), size=24, canvas=wrong)

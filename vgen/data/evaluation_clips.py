@@ -45,7 +45,8 @@ class VideoClips:
 
     Attributes:
         info: "source", "fingerprint", "videos" (used), "skipped" (of the source, and too short), "fps" (median),
-            "mixed_fps", "height", "width", "stored_sizes" (before resizing), "lossy" (None: unknown), "classes".
+            "mixed_fps", "height", "width", "stored_sizes" (before resizing), "lossy" (None: unknown), "classes";
+            "canvas" where the frames are the centre of a larger one.
 
     Raises:
         ValueError: an argument out of range, or no video is long enough.
@@ -169,7 +170,7 @@ class VideoClips:
             "stored_sizes": getattr(source, "stored_sizes", None),
             "lossy": getattr(source, "lossy", None),
             "classes": list(source.classes),
-        }
+        } | ({"canvas": list(canvas)} if (canvas := getattr(source, "canvas", None)) else {})
 
     def _label(self) -> Tensor:
         turns = (self.source.label(int(video)) for video in self._videos)

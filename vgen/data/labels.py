@@ -97,11 +97,13 @@ def assign(
         return _by_lists(found, Path(split_file).expanduser(), split, labels)
     if labels.lower().endswith(".csv"):
         return _by_csv(found, Path(labels).expanduser(), split)
-    kept = _of_split(found, root, split)
-    labelling = _by_what_is_there(kept, root, tables, labels)
-    if kept is found:
+    every, kept = _of_split(found, root, split)
+    labelling = _by_what_is_there(every, root, tables, labels)  # one numbering of the classes for all splits
+    if kept is None:
         return labelling
-    return replace(labelling, origin=f"split {split}" + f"; {labelling.origin}" * bool(labelling.origin))
+    videos = [(video, label) for video, label in labelling.videos if video.name in kept]
+    origin = f"split {split}" + f"; {labelling.origin}" * bool(labelling.origin)
+    return replace(labelling, videos=videos, origin=origin)
 
 
 def _by_what_is_there(found: list[Found], root: Path, tables: list[File], labels: str) -> Labelling:
@@ -159,14 +161,14 @@ def _by_folders(found: list[Found], root: Path, labels: str) -> Labelling:
     )
 
 
-def _of_split(found: list[Found], root: Path, split: str | None) -> list[Found]:
-    """The videos in the folders of a split; that folder is taken out of their parents."""
+def _of_split(found: list[Found], root: Path, split: str | None) -> tuple[list[Found], set[str] | None]:
+    """The videos without the folder of their split, and the names of those in `split`; None: there are no splits."""
     depth, kinds = _split_folders(found)
     if len(kinds) < 2 and split is None:
-        return found
+        return found, None
     if not kinds:
         if split == "all":
-            return found
+            return found, None
         raise ValueError(
             f"data.split={split}: {root} has no folders of splits; give data.split_file, or data.labels=FILE.csv "
             "with a column split"
@@ -176,14 +178,13 @@ def _of_split(found: list[Found], root: Path, split: str | None) -> list[Found]:
             f"data.path: the folders {_some(sorted(kinds))} of {root} are splits, no classes: choose "
             f"data.split={'|'.join(sorted(set(kinds.values())))}, or data.split=all"
         )
-    kept = [
-        replace(video, parents=video.parents[:depth] + video.parents[depth + 1 :])
-        for video in found
-        if split in ("all", kinds[video.parents[depth]], video.parents[depth])
-    ]
+    kept = {
+        video.name for video in found if split in ("all", kinds[video.parents[depth]], video.parents[depth])
+    }
     if not kept:
         raise ValueError(f"data.split={split}: {root} has the folders {_some(sorted(kinds))}")
-    return kept
+    every = [replace(video, parents=video.parents[:depth] + video.parents[depth + 1 :]) for video in found]
+    return every, kept
 
 
 def _split_folders(found: list[Found]) -> tuple[int, dict[str, str]]:

@@ -83,8 +83,9 @@ def scan(
     Images are strips if the longer side of most of them is a whole multiple, at least 4, of the shorter one
     (frames side by side, or one below the other); else a folder of images is one video, its frames in natural
     order. The headers of up to 64 images spread over the whole set decide, once for all of it. In a folder
-    that holds video files, images are taken for thumbnails and passed over. In a tar, a name up to its first dot is
-    the key of a WebDataset sample: "key.mp4" with "key.cls" beside it, or the frames "key.000.jpg", "key.001.jpg".
+    that holds video files, images are taken for thumbnails and passed over; so are arrays beside either. An archive
+    that lies unpacked beside itself is passed over too. In a tar, a name up to its first dot is the key of a
+    WebDataset sample: "key.mp4" with "key.cls" beside it, or the frames "key.000.jpg", "key.001.jpg".
 
     Args:
         labels, split_file, split: `vgen.data.labels.assign`.
@@ -121,7 +122,7 @@ def scan(
             found.append(
                 Found(folder.parents[:-1], name, "frame folder", files_of, folder.archive, folder.parents[-1])
             )
-        for file in folder.arrays:
+        for file in [] if folder.videos or folder.images else folder.arrays:
             found += _parts(top, file, axes, list_arrays, refused)
     if not found:
         raise ValueError(
@@ -154,11 +155,14 @@ def _named(archive: str, path: tuple[str, ...], only: str) -> str:
 
 
 def _single(file: File, kind: Kind, only: str) -> Found:
-    path = (*file.parents, file.name)
-    stem = (
-        file.name.split(".", 1)[0] if file.archive.lower().endswith(".tar") else file.name.rsplit(".", 1)[0]
-    )
-    return Found(file.parents, _named(file.archive, path, only), kind, (file.member,), file.archive, stem)
+    name = _named(file.archive, (*file.parents, file.name), only)
+    return Found(file.parents, name, kind, (file.member,), file.archive, _stem(file))
+
+
+def _stem(file: File) -> str:
+    """Its name up to the suffix; in a tar, up to the first dot."""
+    in_tar = file.archive.lower().endswith(".tar")
+    return file.name.split(".", 1)[0] if in_tar else file.name.rsplit(".", 1)[0]
 
 
 def _folders(files: list[File]) -> list[_Folder]:
@@ -205,7 +209,7 @@ def _sidecars(top: Path, files: list[File]) -> dict[tuple[str, tuple[str, ...], 
                 text = opened.read(LARGEST_LABEL).decode().strip()
         except (OSError, Unreadable, UnicodeDecodeError):
             continue  # the sample then has no label, and the labelling says so
-        labels[file.archive, file.parents, file.name.split(".", 1)[0]] = text
+        labels[file.archive, file.parents, _stem(file)] = text
     return labels
 
 
@@ -217,6 +221,6 @@ def _are_strips(top: Path, folders: list[_Folder]) -> bool:
             with open_file(top, file.archive, file.member) as opened, Image.open(opened) as image:
                 strips += strip_frames(*image.size) is not None
                 readable += 1
-        except (OSError, ValueError, SyntaxError, Unreadable, Image.DecompressionBombError):
+        except Exception:  # reading it whole will say what is wrong with it
             continue
     return 2 * strips > readable or readable == 0

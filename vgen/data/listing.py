@@ -1,5 +1,6 @@
 """The files under a folder, those in archives among them."""
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -7,6 +8,8 @@ from pathlib import Path, PurePosixPath
 from vgen.data.archive import ARCHIVE_SUFFIXES, members
 from vgen.data.entry import Unreadable, natural, reason
 from vgen.data.source import Skipped
+
+log = logging.getLogger(__name__)
 
 DEEPEST = 64  # folders inside each other; file systems and archives can be made deeper on purpose
 
@@ -46,7 +49,26 @@ def list_files(top: Path, only: str = "") -> tuple[list[File], list[Skipped]]:
         _add(top, (), only, files, refused)
     else:
         _walk(top, (), frozenset(), files, refused)
+    for archive in _unpacked(files):
+        files = [file for file in files if file.archive != archive]
+        log.warning("%s lies unpacked beside itself: passed over", archive)
     return files, refused
+
+
+def _unpacked(files: list[File]) -> list[str]:
+    """Archives of which every file is there outside of them too, in the same folder or in one of the archive's name."""
+    outside = {file.member for file in files if not file.archive}
+    missing: dict[str, list[bool]] = {}
+    for file in files:
+        if file.archive:
+            depth = file.archive.count("/")
+            own = PurePosixPath(file.archive).stem
+            path = (*file.parents, file.name)
+            copies = "/".join(path), "/".join((*path[:depth], own, *path[depth:]))
+            lacks = missing.setdefault(file.archive, [False, False])
+            for i, copy in enumerate(copies):
+                lacks[i] |= copy not in outside
+    return [archive for archive, lacks in missing.items() if not all(lacks)]
 
 
 def _walk(

@@ -77,7 +77,7 @@ def _check_riff(file: BinaryIO, size: int) -> None:
         length = int.from_bytes(head[4:8], "little")
         if head[:4] != b"RIFF" or length == 0:  # padding at the end; a file that was never finished
             return
-        _declared("RIFF", at + 8 + length, size)
+        _declared("RIFF", at + length, size)  # some writers count the 8 bytes of the head too
         at += 8 + length + length % 2
 
 

@@ -37,6 +37,7 @@ from vgen.training.guard import non_finite_error, non_finite_weight
 from vgen.training.memory import to_channels_last, video_layout
 from vgen.training.objective import Objective, prepare
 from vgen.training.pieces import detached, frozen, split_rows
+from vgen.training.plain import BACKWARD, STEP, is_plain, step_plainly
 from vgen.training.scalars import ScalarAverages
 from vgen.training.scheduled import Schedules
 from vgen.training.step_timer import Timer, untimed
@@ -128,7 +129,15 @@ class VideoGAN(LightningModule):
         self.scalars = ScalarAverages()
         self.step_started = 0.0
         self.stop_at_non_finite = True
+        self.plain_backward = self.plain_step = False
         self.timed: Timer = untimed
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes here which hook runs, dozens of times a step; nn.Module would search all its registers.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     @property
     def clips_per_step(self) -> int:
@@ -181,7 +190,7 @@ class VideoGAN(LightningModule):
         count_only(optimizer_g, self)
         self.schedules.follow(self, (optimizer_g, optimizer_d))
         # Noise inside networks (instance noise, dropout) comes from torch's global generators.
-        torch.manual_seed(rng.derive(self.seed, "network", self.iteration, self.global_rank))
+        rng.seed_default(rng.derive(self.seed, "network", self.iteration, self.global_rank), self.device)
         video = video_layout(from_pixels(batch["pixels"]).to(self.dtype), self.channels_last)
         real = Clip(video, batch["times"], batch.get("label"))
         rounds = [split_rows(part, self.accumulate) for part in split_rows(real, self.d_steps)]
@@ -241,7 +250,7 @@ class VideoGAN(LightningModule):
                     {f"logit/real_{head}": logits.mean(), f"logit/fake_{head}": on_fake.logits[head].mean()}
                 )
         with self.timed("d_optimizer"):
-            optimizer.step()
+            self._step(optimizer)
             self.objective.after_update(due, self.discriminator)
         adapt = getattr(self.augment, "adapt", None)
         if adapt is not None:
@@ -270,7 +279,7 @@ class VideoGAN(LightningModule):
                         extra = self.objective.regularization(due, step)
                     self._backward("generator", heads, extra, len(parts), last=number == len(parts) - 1)
             with self.timed("g_optimizer"):
-                optimizer.step()
+                self._step(optimizer)
                 self.objective.after_update(due, self.generator)
 
     def _backward(
@@ -284,7 +293,11 @@ class VideoGAN(LightningModule):
             | {f"regularizer/{name}": value for name, value in extra.items()}
         )
         with self._exchange(player, last), self.timed(f"{short}_backward"):
-            self.manual_backward(total / parts)
+            loss = total / parts
+            loss.backward() if self.plain_backward else self.manual_backward(loss)
+
+    def _step(self, optimizer: Any) -> None:
+        step_plainly(optimizer, self) if self.plain_step else optimizer.step()
 
     # Parts of an iteration
 
@@ -297,7 +310,7 @@ class VideoGAN(LightningModule):
         return rng.use_stream(stream)
 
     def _latent(self, real: Clip, stream: rng.BatchStream) -> Latent:
-        times = real.times.repeat(stream.world, 1)
+        times = real.times if stream.world == 1 else real.times.repeat(stream.world, 1)
         drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
         rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
         return {name: self._place(part[rows]) for name, part in drawn.items()}
@@ -319,6 +332,8 @@ class VideoGAN(LightningModule):
 
     def judge(self, clip: Clip) -> Judgement:
         """What the discriminator says of the augmented clip, and where random numbers stood before."""
+        if not self.objective.regularizers:  # which alone judge again with the same draws
+            return self.discriminator(self.augment(clip))
         draws = rng.mark()
         return replace(self.discriminator(self.augment(clip)), draws=draws)
 
@@ -357,6 +372,7 @@ class VideoGAN(LightningModule):
         return nullcontext() if last or block is None or self.trainer.world_size == 1 else block()
 
     def on_train_start(self) -> None:
+        self.plain_backward, self.plain_step = (is_plain(self.trainer, hooks) for hooks in (BACKWARD, STEP))
         self.step_started = time.perf_counter()
 
     def on_train_batch_end(self, *_: Any) -> None:

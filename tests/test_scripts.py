@@ -1,0 +1,34 @@
+"""The bench scripts still run: a round of each, of networks as small as can be."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+SMALL = ("clip.size=16", "clip.frames=4", "width=4", "batch=2")
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "told"),
+    [
+        ("bench_train", ("tiny=true", "rounds=1", "steps=2"), "ms more"),
+        ("bench_mocogan", ("rounds=1", "steps=1", "batch=2", "image_batch=2"), "vgen / original"),
+        ("bench_levers", ("only=fused", "rounds=1", "steps=1", *SMALL), "fused"),
+        pytest.param(
+            "bench_scaling", ("rounds=2", "steps=1", *SMALL), "strong scaling", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_bench_script_runs(
+    script: str,
+    words: tuple[str, ...],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setattr(sys, "argv", [str(SCRIPTS / script), *words])
+    runpy.run_path(str(SCRIPTS / script), run_name="__main__")
+    assert told in capsys.readouterr().out
