@@ -200,8 +200,24 @@ def test_a_changed_dataset_is_not_mixed_with_the_old_one(tmp_path, server):
     index = handler.folder / "set" / "dataset.json"
     facts = json.loads(index.read_text())
     facts["shards"][3]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = hashlib.blake2b((255 - VIDEOS[6]).tobytes(), digest_size=16).hexdigest()
+    facts["videos"][6]["hash"] = digest
     index.write_text(json.dumps(facts))
     assert np.array_equal(opened(address, tmp_path / "cache").read(6, np.arange(10)), 255 - VIDEOS[6])
+
+
+def test_bytes_that_are_not_what_was_packed_are_refused(tmp_path, server):
+    address, handler = server
+    file = handler.folder / "set" / "shards" / "00001.npy"
+    right = file.read_bytes()
+    file.write_bytes(right[:-200] + bytes(200))  # the end of video 3
+    source = opened(address, tmp_path / "cache")
+    assert np.array_equal(source.read(2, np.arange(7)), VIDEOS[2])
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"3\.mp4 in shards/00001\.npy is not what was packed"):
+            source.read(3, np.arange(6))
+    file.write_bytes(right)
+    check_pixels(source)
 
 
 def test_says_what_is_wrong(tmp_path, server, monkeypatch):

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from vgen.data.balls import Balls
+from vgen.data.pendulum import GRAVITY as GRAVITY_OF_THE_SET
+from vgen.data.pendulum import Pendulum
+from vgen.extractor.track import Track
 from vgen.metric.energy_drift import EnergyDrift, ball_energy, pendulum_energy
 
 GRAVITY, LENGTH = 0.006, 0.3
@@ -69,3 +73,19 @@ def test_says_what_is_wrong():
         EnergyDrift(gravity=0)
     with pytest.raises(ValueError, match=r"at least 8 frames, got 5"):
         EnergyDrift().per_clip(torch.zeros(1, 5, 3))
+
+
+@pytest.mark.parametrize(("law", "source", "least"), [("pendulum", Pendulum, 0.5), ("ball", Balls, 0.05)])
+def test_the_data_obey_their_law_and_clips_spliced_of_two_do_not(law, source, least):
+    videos = source(videos=20) if law == "pendulum" else source(videos=20, most=1)
+    clips = torch.from_numpy(np.stack([videos.read(i, np.arange(32)) for i in range(20)]))
+    track = Track()(clips)["track"].double()
+    spliced = torch.cat([track[:, :16], track.roll(1, 0)[:, 16:]], dim=1)
+    metric = EnergyDrift(law=law)
+    assert metric.per_clip(track)["lost"].max() == 0
+    assert metric.per_clip(track)["energy_drift"].mean() < 0.03
+    assert metric.per_clip(spliced)["energy_drift"].mean() > least
+
+
+def test_gravity_is_that_of_the_data():
+    assert EnergyDrift().gravity == GRAVITY_OF_THE_SET

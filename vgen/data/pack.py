@@ -24,6 +24,7 @@ and, for those who read it, name, source, counts, splits, fps, fingerprint, lice
 of `data=videos` is the same with one shard, `frames.npy`, without sha256 and the last line.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -98,6 +99,7 @@ class Pack:
             raise ValueError(f"{folder}/{INDEX} is damaged: {error}") from error
         self.folder, self.index = folder, index
         self._maps: dict[int, np.ndarray] = {}
+        self._verified: set[tuple[int, int]] = set()  # videos from elsewhere, by shard and start
         self._remote = None
         if is_remote(folder):
             identity = json.dumps(index["shards"], sort_keys=True)
@@ -139,6 +141,24 @@ class Pack:
             header = shard.bytes - shard.frames * frame
             wanted.append((shard.file, header + _within(video, chosen) * frame, frame))
         self._remote.fetch(wanted)
+        for video in videos:
+            self._verify(video)
+
+    def _verify(self, video: Packed) -> None:
+        """Once all of a video has come from elsewhere, see that it is what was packed."""
+        place, frame, shard = (video.shard, video.start), math.prod(self.frame), self.shards[video.shard]
+        start = shard.bytes - (shard.frames - video.start) * frame
+        if self._remote is None or place in self._verified:
+            return
+        if not self._remote.holds(shard.file, start, start + video.frames * frame):
+            return
+        pixels = self._frames(video.shard)[video.start : video.start + video.frames]
+        if hashlib.blake2b(pixels.data, digest_size=16).hexdigest() != video.hash:
+            self._remote.forget(shard.file, start, start + video.frames * frame)
+            raise ValueError(
+                f"{self.folder}: {video.name} in {shard.file} is not what was packed: damaged or replaced"
+            )
+        self._verified.add(place)
 
     def _open(self, number: int) -> np.ndarray:
         shard = self.shards[number]

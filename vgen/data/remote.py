@@ -3,7 +3,8 @@
 Addresses are fsspec's: s3://bucket/folder (package s3fs), gs:// (gcsfs), https://, memory://, ... A block comes once
 per machine, whichever of its processes asks first; two that ask at once both fetch it, and write the same bytes. Every
 block has a checksum beside it, written after it and checked by each process before its first use, so that one which a
-crash has left half-written is fetched again and never shown.
+crash has left half-written is fetched again and never shown. Whether the bytes are those that were packed can be told
+once all of a video has come (`vgen.data.pack`); of a long one, of which only parts are read, it cannot.
 """
 
 import hashlib
@@ -76,6 +77,16 @@ class RemoteFolder:
             for (file, start, _), data in zip(missing, found, strict=True):
                 self._files[file].store(start, data)
 
+    def holds(self, file: str, start: int, stop: int) -> bool:
+        """Whether bytes [start, stop) of a shard are there, as far as this process knows."""
+        return bool(self._files[file].good[start // BLOCK : -(-stop // BLOCK)].all())
+
+    def forget(self, file: str, start: int, stop: int) -> None:
+        """Fetch bytes [start, stop) of a shard anew when they are next asked for."""
+        blocks = slice(start // BLOCK, -(-stop // BLOCK))
+        self._files[file].good[blocks] = False
+        self._files[file].sums[blocks] = 0
+
 
 class _BlockFile:
     """A sparse file, and beside it one checksum per block: 0 for a block that is not there."""
@@ -88,9 +99,9 @@ class _BlockFile:
         for file, length in ((path, size), (sums, 4 * blocks)):
             with open(file, "ab") as opened:
                 opened.truncate(length)  # changes nothing where another process has done it
-        self._sums = np.memmap(sums, np.uint32, "r+")
+        self.sums = np.memmap(sums, np.uint32, "r+")
         self._bytes = np.memmap(path, np.uint8, "r")
-        self._good = np.zeros(blocks, dtype=bool)  # blocks that this process has checked
+        self.good = np.zeros(blocks, dtype=bool)  # blocks that this process has checked
 
     def missing(self, starts: np.ndarray, length: int) -> list[tuple[int, int]]:
         """The ranges of bytes, of whole blocks, that are missing to read `length` bytes from each of `starts`."""
@@ -98,7 +109,7 @@ class _BlockFile:
             return []
         first, last = starts // BLOCK, (starts + length - 1) // BLOCK
         wanted = np.unique(np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]))
-        absent = [block for block in wanted[~self._good[wanted]].tolist() if not self._whole(block)]
+        absent = [block for block in wanted[~self.good[wanted]].tolist() if not self._whole(block)]
         runs: list[list[int]] = []
         for block in absent:
             if runs and block == runs[-1][-1] + 1 and len(runs[-1]) < RUN:
@@ -114,14 +125,14 @@ class _BlockFile:
             file.write(data)
         for at in range(0, len(data), BLOCK):
             block = (start + at) // BLOCK
-            self._sums[block] = checksum(data[at : at + BLOCK])
-            self._good[block] = True
+            self.sums[block] = checksum(data[at : at + BLOCK])
+            self.good[block] = True
 
     def _whole(self, block: int) -> bool:
-        stored = self._sums[block]
+        stored = self.sums[block]
         if not stored or stored != checksum(self._bytes[block * BLOCK : (block + 1) * BLOCK].data):
             return False
-        self._good[block] = True
+        self.good[block] = True
         return True
 
 
