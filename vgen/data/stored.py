@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from vgen.data.arrays import axes_of, list_arrays
+from vgen.data.entry import Unreadable
 from vgen.data.resize import Resample, Resize
 from vgen.data.source import VideoSource
 from vgen.data.stacks import Stacks
@@ -19,12 +21,25 @@ def open_videos(
 ) -> VideoSource:
     """The videos at `path`; nothing is read yet.
 
-    A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); all else is `Videos`.
+    A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); all else is `Videos`, a single .npy file with
+    other axes, such as Moving MNIST's, among it.
     """
     path = Path(path).expanduser()
+    if path.suffix.lower() == ".npy" and _other_axes(path):
+        return Videos(
+            path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache
+        )
     if path.suffix.lower() == ".npy" or (path.is_dir() and any(path.glob("*.npy"))):
         return Stacks(path=str(path), size=size, channels=channels, resize=resize, resample=resample)
     return Videos(path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache)
+
+
+def _other_axes(file: Path) -> bool:
+    """Whether an array is videos, but not (..., T, H, W, C)."""
+    try:
+        return not axes_of(list_arrays(file)[0]).endswith("THWC")
+    except (OSError, Unreadable):
+        return False
 
 
 def split_folder(path: str | Path, split: str | None) -> Path:
