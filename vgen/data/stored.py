@@ -21,8 +21,8 @@ def open_videos(
 ) -> VideoSource:
     """The videos at `path`; nothing is read yet.
 
-    A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); all else is `Videos`, a single .npy file with
-    other axes, such as Moving MNIST's, among it.
+    A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); all else is `Videos`, also a single .npy
+    file of other axes, such as Moving MNIST's.
     """
     path = Path(path).expanduser()
     if path.suffix.lower() == ".npy" and _other_axes(path):
