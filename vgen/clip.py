@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vgen.rng import Draws
 
 Latent = dict[str, Tensor]
+GIVEN = "given"  # the part of a latent that is no noise: the first frames of a real clip
 Player = Literal["generator", "discriminator"]
 
 
@@ -128,6 +129,11 @@ class Generator(Protocol):
     A generator may also offer `decompose(latent, times, label) -> dict` with "video" and further named parts
     (a mask, a background); the trainer then calls it once instead of `forward` and hands the parts to
     regularisers.
+
+    One that continues real clips says how many frames it is given, `given_frames`. Whoever calls it then adds the part
+    "given" (B, C, given_frames, H, W) to what `sample_latent` draws: the first frames of real clips, at the first of
+    `times`. One with `state_shape` (C, h, w) adds the latent's part "state" of that shape, where there is one, to its
+    first map, in every frame of it.
     """
 
     classes: int
@@ -143,6 +149,16 @@ class Generator(Protocol):
         ...
 
     def __call__(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor: ...
+
+
+def given_frames(generator: object) -> int:
+    """How many first frames of a real clip `generator` is given, 0 for one that says nothing of it."""
+    return getattr(generator, "given_frames", 0)
+
+
+def noise_parts(latent: Latent) -> Latent:
+    """The parts that were drawn as floating-point numbers: what may be moved, compared and differentiated."""
+    return {name: part for name, part in latent.items() if part.is_floating_point() and name != GIVEN}
 
 
 def as_generator(module: nn.Module) -> Generator:

@@ -12,8 +12,9 @@ from torch import Tensor
 from vgen.callback.csv_logger import MetricsCSV
 from vgen.callback.metrics import OnlineMetrics
 from vgen.callback.step_profile import StepProfile
+from vgen.cli.conditioned import build_generator
 from vgen.cli.precision import settle_precision
-from vgen.clip import Clip, Generator, Sampler, as_generator
+from vgen.clip import GIVEN, Clip, Generator, Sampler, as_generator, given_frames
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
 from vgen.data.source import VideoSource
@@ -46,6 +47,16 @@ def build_source(config: DictConfig) -> tuple[VideoSource, Sampler]:
     if isinstance(source, Videos):
         source.min_frames = sampler.span
     return source, sampler
+
+
+def prepared(source: VideoSource, instead: str) -> VideoSource:
+    """The videos of an earlier run, ready to read; ConfigError, saying what to give `instead`, if they have moved."""
+    try:
+        source.prepare()
+        source.setup()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{error}; the data has moved: {instead}") from error
+    return source
 
 
 def build_data(config: DictConfig) -> ClipDataModule:
@@ -83,7 +94,7 @@ def settle_classes(config: DictConfig, source: VideoSource) -> None:
 
 def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
     """The networks, losses and optimizers, checked against the times that the sampler draws."""
-    generator = instantiate(config.generator)
+    generator = build_generator(config)
     times = _check_times(generator, sampler)
     training = plain(config.training)
     target = training.pop("_target_")
@@ -108,7 +119,8 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
         config=plain(config),
         **training,
     )
-    _try_parts(model, times)
+    clip = config.clip
+    _try_parts(model, times, given=torch.zeros(1, clip.channels, given_frames(generator), clip.size, clip.size))
     return model
 
 
@@ -130,12 +142,16 @@ def _check_times(generator: Generator, sampler: Sampler) -> Tensor:
     return times[:1]
 
 
-def _try_parts(model: VideoGAN, times: Tensor) -> None:
-    """Pass one clip through all parts, so that what does not fit fails before any data is read."""
+def _try_parts(model: VideoGAN, times: Tensor, *, given: Tensor) -> None:
+    """Pass one clip, with the frames that it is `given`, through all parts: what does not fit fails before any data is
+    read.
+    """
     model.eval()  # no statistics are learnt
     generator = as_generator(model.generator)
     label = torch.zeros(1, dtype=torch.int64) if generator.classes else None
     latent = generator.sample_latent(1, times, torch.Generator().manual_seed(0))
+    if given.numel():
+        latent[GIVEN] = given
     with torch.random.fork_rng(devices=[]):
         try:
             made = model.generate(latent, times, label)

@@ -11,11 +11,13 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from vgen.cli.errors import telling
+from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.clip import regular_times
 from vgen.config import CONF_DIR, ConfigError
 from vgen.media import tile, write_video
 from vgen.training.generated_clips import GeneratedClips
+from vgen.training.given_frames import GivenFrames
 from vgen.training.sampling import generate_clips
 from vgen.training.swapped_clips import swapped_clips
 
@@ -45,7 +47,10 @@ def sample(config: DictConfig) -> None:
         )
     trained = load_trained(config.checkpoint, pick_device(config.device))
     folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
-    clips = _swapped(trained, config, side) if config.grid else _drawn(trained, config)
+    count = side if config.grid else config.count
+    given = given_for(trained, config.given, count=count, stride=config.stride, seed=config.seed)
+    labels = sample_labels(trained, count, config.label, given)
+    clips = (_swapped if config.grid else _drawn)(trained, config, count, labels, given)
     for stale in folder.glob(f"[0-9][0-9][0-9][0-9][0-9][0-9].{config.format}"):
         stale.unlink()
     grid: list[np.ndarray] = []
@@ -68,25 +73,31 @@ def sample(config: DictConfig) -> None:
         print(f"grid of strips: {file}")
 
 
-def _drawn(trained: Trained, config: DictConfig) -> Iterable[Tensor]:
+def _drawn(
+    trained: Trained, config: DictConfig, count: int, labels: Tensor | None, given: GivenFrames | None
+) -> Iterable[Tensor]:
     return generate_clips(
         trained.generator,
-        count=config.count,
+        count=count,
         times=sample_times(trained, config.frames, config.stride),
-        labels=sample_labels(trained, config.count, config.label),
+        labels=labels,
         seed=config.seed,
+        given=given,
         batch=config.batch,
     )
 
 
-def _swapped(trained: Trained, config: DictConfig, side: int) -> Iterable[Tensor]:
+def _swapped(
+    trained: Trained, config: DictConfig, count: int, labels: Tensor | None, given: GivenFrames | None
+) -> Iterable[Tensor]:
     """The clips of the motion x content grid, row by row."""
     clips = GeneratedClips(
         trained.generator,
-        count=side,
+        count=count,
         times=sample_times(trained, config.frames, config.stride),
-        labels=sample_labels(trained, side, config.label),
+        labels=labels,
         seed=config.seed,
+        given=given,
     )
     try:
         return swapped_clips(clips)
@@ -112,15 +123,20 @@ def sample_times(trained: Trained, frames: int | None, stride: float | None) -> 
     return times[0]
 
 
-def sample_labels(trained: Trained, count: int, label: int | None) -> Tensor | None:
-    """One label for all clips, or classes in turn; None for an unconditional generator."""
+def sample_labels(
+    trained: Trained, count: int, label: int | None, given: GivenFrames | None = None
+) -> Tensor | None:
+    """One label for all clips, or those of the clips that are continued, or classes in turn; None for an unconditional
+    generator.
+    """
     classes = trained.contract.classes
     if not classes:
         if label is not None:
             raise ConfigError(f"label={label}: this generator is unconditional")
         return None
     if label is None:
-        return torch.arange(count) % classes
+        known = None if given is None else given.labels(count)
+        return torch.arange(count) % classes if known is None else known
     if not 0 <= label < classes:
         raise ConfigError(f"label={label}: this generator has classes 0 to {classes - 1}")
     return torch.full((count,), label)

@@ -12,6 +12,7 @@ from vgen.layer.conditional_norm import ConditionalBatchNorm
 from vgen.layer.conv_lstm import ConvLSTM
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import doublings, widths
+from vgen.layer.state import with_state
 from vgen.layer.times import check_equally_spaced
 
 
@@ -56,6 +57,7 @@ class TGANv2(nn.Module):
         self.latent_dim = latent_dim
         count = doublings(size)
         wide, *rest = [base_channels, *widths(count, base_channels, max_channels)][::-1]
+        self.state_shape = (wide, 4, 4)
         self.first = nn.Linear(latent_dim, 16 * wide)
         self.recurrence = ConvLSTM(wide, wide)
         blocks = []
@@ -79,7 +81,8 @@ class TGANv2(nn.Module):
         label_code = None
         if self.classes:
             label_code = one_hot(label, self.classes, dtype=code.dtype).repeat_interleave(frames, 0)
-        states = self.recurrence(self.first(code).unflatten(1, (-1, 1, 4, 4)), frames)  # (B, C, T, 4, 4)
+        first = with_state(self.first(code).unflatten(1, (-1, 1, 4, 4)), latent)  # (B, C, 1, 4, 4)
+        states = self.recurrence(first, frames)  # (B, C, T, 4, 4)
         x = states.transpose(1, 2).flatten(0, 1)  # the frames of a clip side by side: (B*T, C, 4, 4)
         for block in self.blocks:
             x = block(x, label_code)

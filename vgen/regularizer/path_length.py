@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vgen.clip import Player, Step
+from vgen.clip import Player, Step, noise_parts
 from vgen.layer.clip_noise import clip_noise
 from vgen.layer.processes import global_mean
 
@@ -66,7 +66,7 @@ class PathLength(nn.Module):
         return moved.to(length)
 
     def _choose(self, latent: dict[str, Tensor]) -> dict[str, Tensor]:
-        numbers = {name: part for name, part in latent.items() if part.is_floating_point()}
+        numbers = noise_parts(latent)
         if not numbers:
             raise ValueError(
                 "regularizer=path_length needs a latent of numbers, which this generator does not have"

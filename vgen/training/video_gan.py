@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from vgen import rng
 from vgen.clip import (
+    GIVEN,
     Augment,
     Clip,
     Judgement,
@@ -28,6 +29,7 @@ from vgen.clip import (
     Step,
     as_generator,
     from_pixels,
+    given_frames,
 )
 from vgen.training.clock import count_only
 from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
@@ -313,7 +315,11 @@ class VideoGAN(LightningModule):
         times = real.times if stream.world == 1 else real.times.repeat(stream.world, 1)
         drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
         rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
-        return {name: self._place(part[rows]) for name, part in drawn.items()}
+        latent = {name: self._place(part[rows]) for name, part in drawn.items()}
+        given = given_frames(self.generator)
+        if given:
+            latent[GIVEN] = real.video[:, :, :given].detach()
+        return latent
 
     def _place(self, values: Tensor) -> Tensor:
         return values.to(self.device, cast(torch.dtype, self.dtype) if values.is_floating_point() else None)
