@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vgen import rng
-from vgen.clip import Latent, as_generator, noise_parts, regular_times
+from vgen.clip import Latent, as_generator, levels_of, noise_parts, regular_times
 
 
 class Condition(Protocol):
@@ -60,6 +60,7 @@ class Conditioned(nn.Module):
         self.generator = generator
         self.conditions = nn.ModuleDict(conditions)
         self.classes, self.frames, self.reads_times = inner.classes, inner.frames, inner.reads_times
+        self.levels = levels_of(generator)
         self.given_frames = max(condition.given_frames for condition in self._all())  # pyright: ignore[reportArgumentType]
         self.shapes = _fixed_parts(generator, frames)
         if not self.shapes:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from vgen.clip import Player, Step, noise_parts
 from vgen.layer.clip_noise import clip_noise
+from vgen.layer.times import check_dense
 from vgen.regularizer.consistency import squared_change
 from vgen.rng import repeat
 
@@ -40,6 +41,7 @@ class LatentConsistency:
 
     def __call__(self, step: Step) -> Tensor:
         clip = step.fake
+        check_dense(clip, who="regularizer=latent_consistency")
         nudged = step.latent | {
             name: part + (self.sigma * clip_noise(part)).to(part.dtype)
             for name, part in noise_parts(step.latent).items()

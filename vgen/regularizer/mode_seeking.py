@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 
 from vgen.clip import GIVEN, Player, Step, as_generator, noise_parts
+from vgen.layer.times import check_dense
 
 
 class ModeSeeking:
     """E[ 1 / (|G(z) - G(z')| / |z - z'| + 1e-5) ] (Mao et al. 2019, arXiv 1903.05628).
 
-    z' is the latent of the next clip of the batch, made with the label, times and given frames of the first; |.| is the mean
-    absolute difference, over pixels and over all numbers of a latent. A generator with none of these to
-    read has made that clip already, another one runs once more. The ratio is taken clip by clip (the authors' code
+    z' is the latent of the next clip of the batch, made with the label, times and given frames of the first; |.| is the
+    mean absolute difference, over pixels and over all numbers of a latent. A generator with none of these to read has
+    made that clip already, another one runs once more. The ratio is taken clip by clip (the authors' code
     divides means over the batch). Each process pairs the clips of its own part of a batch, so the pairs, unlike all
     else, depend on the number of processes.
     """
@@ -27,6 +28,7 @@ class ModeSeeking:
 
     def __call__(self, step: Step) -> Tensor:
         fake, generator = step.fake, step.generator
+        check_dense(fake, who="regularizer=mode_seeking")
         if fake.batch < 2 and generator.training:
             raise ValueError(
                 "regularizer=mode_seeking compares clips of a batch, but a process sees one at a time; "

@@ -49,7 +49,7 @@ class PathLength(nn.Module):
         chosen = self._choose(step.latent)
         with torch.autocast(step.fake.video.device.type, enabled=False):
             wide = {name: part.detach().to(_wide(part)).requires_grad_() for name, part in chosen.items()}
-            video = step.generator({**step.latent, **wide}, step.fake.times, step.fake.label)
+            video = step.generator({**step.latent, **wide}, step.real.times, step.real.label)
             direction = clip_noise(video) / math.sqrt(math.prod(video.shape[2:]))
             gradients = torch.autograd.grad(
                 (video * direction).sum(), list(wide.values()), create_graph=True, materialize_grads=True
