@@ -11,7 +11,7 @@ from vgen.rng import repeat
 
 
 class LatentConsistency:
-    """zCR (Zhao et al. 2020, arXiv 2002.04724, algorithm 2), with T(z) = z + N(0, sigma^2) on all parts of a latent
+    """zCR (Zhao et al. 2020, arXiv 2002.04724), with T(z) = z + N(0, sigma^2) on all parts of a latent
     that are noise.
 
     Player "discriminator": E[ (D(G(z)) - D(G(T(z))))^2 ], summed over heads, judged with the same augmentation.

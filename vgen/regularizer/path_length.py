@@ -13,7 +13,7 @@ from vgen.layer.processes import global_mean
 class PathLength(nn.Module):
     """E[ (length - a)^2 ], length = | d <video, y> / d z |, y ~ N(0, I / (T H W)), a the moving average of lengths.
 
-    StyleGAN2's regulariser (Karras et al. 2020, arXiv 1912.04958, eq. 4) for any generator. What is differentiated is
+    StyleGAN2's regulariser (Karras et al. 2020, arXiv 1912.04958) for any generator. What is differentiated is
     the whole clip with respect to z, all numbers of the latent that one clip has: its content code, and the codes of
     all its frames. (StyleGAN2 takes its intermediate w instead; parts that are no floating-point numbers do not
     count.) So length^2 is a squared row norm of the Jacobian averaged over random directions y of the clip; dividing
