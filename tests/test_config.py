@@ -196,6 +196,26 @@ NEEDS = (
         "class logits",
         bring=("discriminator@discriminator.heads.video.judge=tgan",),
     ),
+    Need({"regularizer": "free_codes"}, "condition=codes", only={"condition": "codes"}),
+    Need({"regularizer": "free_codes"}, "guesses", only={"discriminator": "mocogan tgan g3an tsm multi"}),
+    Need(
+        {"regularizer": "free_codes", "discriminator": "mocogan tgan g3an tsm"},
+        "guesses",
+        bring=("discriminator.classes=12",),
+    ),
+    Need(
+        {"regularizer": "free_codes", "discriminator": "tsm"},
+        "12 classes",
+        bring=("discriminator.label_by=auxiliary",),
+    ),
+    Need(
+        {"regularizer": "free_codes", "discriminator": "multi"},
+        "guesses",
+        bring=(
+            "discriminator@discriminator.heads.video.judge=tgan",
+            "discriminator.heads.video.judge.classes=12",
+        ),
+    ),
     Need({"regularizer": "first_frame"}, "condition=frames", only={"condition": "frames"}),
     Need({"regularizer": "mask_sparsity"}, "mask", only={"generator": "vgan"}),
     Need({"regularizer": "mutual_information"}, "lstm_residual", only={"generator": "framewise"}),

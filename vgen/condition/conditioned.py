@@ -1,7 +1,7 @@
 """A generator that is told something: what it is told becomes a code, which enters it through its latent."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,10 @@ class Condition(Protocol):
 
     def __call__(self, latent: Latent, times: Tensor) -> Tensor:
         """The code (B, D, h, w), read from the latent's parts "given" and its own, at `times` (B, T)."""
+        ...
+
+    def values(self, latent: Latent) -> list[Latent]:
+        """`latent` with one of its own parts set to one value after the other, to show what it does; often none."""
         ...
 
     def finish(self, made: dict[str, Tensor], latent: Latent) -> dict[str, Tensor]:
@@ -61,7 +65,7 @@ class Conditioned(nn.Module):
         self.conditions = nn.ModuleDict(conditions)
         self.classes, self.frames, self.reads_times = inner.classes, inner.frames, inner.reads_times
         self.levels = levels_of(generator)
-        self.given_frames = max(condition.given_frames for condition in self._all())  # pyright: ignore[reportArgumentType]
+        self.given_frames = max(condition.given_frames for condition in self._all().values())
         self.shapes = _fixed_parts(generator, frames)
         if not self.shapes:
             raise ValueError(
@@ -71,23 +75,30 @@ class Conditioned(nn.Module):
         state: tuple[int, int, int] | None = getattr(generator, "state_shape", None)
         self.entries = nn.ModuleDict()
         self.state_entries = nn.ModuleDict()
-        for name, condition in self.conditions.items():
-            depth, height, width = condition.shape  # pyright: ignore[reportGeneralTypeIssues]
+        for name, condition in self._all().items():
+            depth, height, width = condition.shape
             self.entries[name] = nn.ModuleDict(
-                {part: nn.Linear(depth * height * width, shape.numel()) for part, shape in self.shapes.items()}
+                {
+                    part: nn.Linear(depth * height * width, shape.numel())
+                    for part, shape in self.shapes.items()
+                }
             )
             if state is not None and state[1:] == (height, width):
                 self.state_entries[name] = nn.Conv2d(depth, state[0], 1)
 
-    def _all(self) -> list[nn.Module]:
-        return list(self.conditions.values())
+    def _all(self) -> dict[str, Condition]:
+        return cast(dict[str, Condition], dict(self.conditions.items()))
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """The generator's parts and those of the conditions, without "given", which is not drawn."""
         latent = as_generator(self.generator).sample_latent(batch, times, rng)
-        for condition in self._all():
-            latent |= condition.sample(batch, rng)  # pyright: ignore[reportCallIssue]
+        for condition in self._all().values():
+            latent |= condition.sample(batch, rng)
         return latent
+
+    def code_values(self, latent: Latent) -> list[Latent]:
+        """`latent` with one value of one of its codes after the other; empty without codes (`vgen.condition.codes`)."""
+        return [changed for condition in self._all().values() for changed in condition.values(latent)]
 
     def check_times(self, times: Tensor) -> None:
         if self.given_frames >= times.shape[1]:
@@ -98,19 +109,21 @@ class Conditioned(nn.Module):
         as_generator(self.generator).check_times(times)
 
     def decompose(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
-        """"video" (B, C, T, H, W), the generator's further parts, and those of the conditions."""
+        """Of the generator "video" (B, C, T, H, W) and its further parts, and the parts of the conditions."""
         told = self._told(latent, times)
         decompose = getattr(self.generator, "decompose", None)
-        made = {"video": self.generator(told, times, label)} if decompose is None else decompose(told, times, label)
-        return self._finish(made, latent)
+        if decompose is None:
+            return self._finish({"video": self.generator(told, times, label)}, latent)
+        return self._finish(decompose(told, times, label), latent)
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W) in [-1, 1]."""
-        return self._finish({"video": self.generator(self._told(latent, times), times, label)}, latent)["video"]
+        video = self.generator(self._told(latent, times), times, label)
+        return self._finish({"video": video}, latent)["video"]
 
     def _told(self, latent: Latent, times: Tensor) -> Latent:
         """The latent of the generator within."""
-        codes = {name: condition(latent, times) for name, condition in self.conditions.items()}
+        codes = {name: condition(latent, times) for name, condition in self._all().items()}
         told = dict(latent)
         for part, shape in self.shapes.items():
             shifts = [self.entries[name][part](code.flatten(1)) for name, code in codes.items()]  # pyright: ignore[reportIndexIssue]
@@ -122,11 +135,11 @@ class Conditioned(nn.Module):
         return told
 
     def _keeps_noise(self) -> bool:
-        return all(condition.keeps_noise for condition in self._all())
+        return all(condition.keeps_noise for condition in self._all().values())
 
     def _finish(self, made: dict[str, Tensor], latent: Latent) -> dict[str, Tensor]:
-        for condition in self._all():
-            made = condition.finish(made, latent)  # pyright: ignore[reportCallIssue]
+        for condition in self._all().values():
+            made = condition.finish(made, latent)
         return made
 
 

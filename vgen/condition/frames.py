@@ -88,6 +88,10 @@ class FirstFrames(nn.Module):
             planes = torch.cat([planes, distance], 1)
         return run_stages(self.layers, planes, checkpointing=self.checkpointing)
 
+    def values(self, latent: Latent) -> list[Latent]:
+        """None: what is given is not vgen's to change."""
+        return []
+
     def finish(self, made: dict[str, Tensor], latent: Latent) -> dict[str, Tensor]:
         """`made` with "given" and "reconstruction"; its "video" begins with the given frames if they are pasted."""
         given = self._given(latent)
