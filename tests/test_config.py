@@ -26,8 +26,8 @@ from vgen.config import CONF_DIR, ConfigError, instantiate, plain, signature_pro
 
 # Groups whose room is in vgen/; the others configure Lightning's, torch's and Hydra's own classes.
 ROOMS = {
-    "data", "sampler", "generator", "generator/motion", "generator/synthesis", "discriminator", "discriminator/head",
-    "loss", "regularizer", "augment", "extractor", "metric", "protocol", "training", "callback",
+    "data", "sampler", "generator", "generator/motion", "generator/synthesis", "condition", "discriminator",
+    "discriminator/head", "loss", "regularizer", "augment", "extractor", "metric", "protocol", "training", "callback",
 }  # fmt: skip
 TINY = [
     "clip.size=16", "clip.frames=16", "batch=2", "log_every=1", "hydra.run.dir=.", "paths.run=unused", "logger=none",
@@ -142,7 +142,7 @@ def train_steps(folder: Path, *overrides: str, steps: int = 3) -> None:
         assert value.isfinite().all(), name
 
 
-PARTS = ("generator", "discriminator", "loss", "regularizer", "augment", "sampler")
+PARTS = ("generator", "condition", "discriminator", "loss", "regularizer", "augment", "sampler")
 
 Row = dict[str, str]
 
@@ -196,6 +196,27 @@ NEEDS = (
         "class logits",
         bring=("discriminator@discriminator.heads.video.judge=tgan",),
     ),
+    Need({"regularizer": "free_codes"}, "condition=codes", only={"condition": "codes"}),
+    Need({"regularizer": "free_codes"}, "guesses", only={"discriminator": "mocogan tgan g3an tsm multi"}),
+    Need(
+        {"regularizer": "free_codes", "discriminator": "mocogan tgan g3an tsm"},
+        "guesses",
+        bring=("discriminator.classes=12",),
+    ),
+    Need(
+        {"regularizer": "free_codes", "discriminator": "tsm"},
+        "12 classes",
+        bring=("discriminator.label_by=auxiliary",),
+    ),
+    Need(
+        {"regularizer": "free_codes", "discriminator": "multi"},
+        "guesses",
+        bring=(
+            "discriminator@discriminator.heads.video.judge=tgan",
+            "discriminator.heads.video.judge.classes=12",
+        ),
+    ),
+    Need({"regularizer": "first_frame"}, "condition=frames", only={"condition": "frames"}),
     Need({"regularizer": "mask_sparsity"}, "mask", only={"generator": "vgan"}),
     Need({"regularizer": "mutual_information"}, "lstm_residual", only={"generator": "framewise"}),
     Need(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vgen.rng import Draws
 
 Latent = dict[str, Tensor]
+GIVEN = "given"  # the part of a latent that is no noise: the first frames of a real clip
 Player = Literal["generator", "discriminator"]
 
 
@@ -26,11 +27,15 @@ class Clip:
         video: (B, C, T, H, W) float in [-1, 1].
         times: (B, T) float, in frames at the frame rate of the data set, 0 at the clip's first frame.
         label: (B,) int64 class index, or None.
+        levels: 1; or, for a clip that a generator made sparsely, how many levels of detail stand one behind the other
+            along T: first all frames, in blocks of 2^(levels - 1) pixels squared, and then again and again half of the
+            frames before, in blocks half as wide. `times` are those of all these frames.
     """
 
     video: Tensor
     times: Tensor
     label: Tensor | None = None
+    levels: int = 1
 
     @property
     def batch(self) -> int:
@@ -81,9 +86,10 @@ class Judgement:
 
     Attributes:
         logits: head name -> logits, (B,) or (B, ...) for patches; large means real.
-        class_logits: (B, K) where the network also classifies, else None.
+        class_logits: (B, K) where the network also classifies, or guesses codes (`vgen.condition.codes`), else None.
         features: name -> intermediate features, for terms that compare them.
         weights: head name -> factor of its adversarial loss; 1 where not named.
+        views: what each level of a discriminator that has several looked at; the logits follow from these.
         draws: set by the trainer: where random numbers stood before it. Inside `vgen.rng.repeat(draws)` another clip
             is judged with the same augmentation, noise and choice of frames.
     """
@@ -92,6 +98,7 @@ class Judgement:
     class_logits: Tensor | None = None
     features: Mapping[str, Tensor] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    views: tuple[Tensor, ...] = ()
     draws: Draws | None = None
 
 
@@ -128,6 +135,14 @@ class Generator(Protocol):
     A generator may also offer `decompose(latent, times, label) -> dict` with "video" and further named parts
     (a mask, a background); the trainer then calls it once instead of `forward` and hands the parts to
     regularisers.
+
+    One that is trained sparsely says with how many levels of detail, `levels`. "video" of `decompose` is then such a
+    clip (see `Clip.levels`), and "frames" (B, T) int64 says which of `times` its frames have; `forward` makes all.
+
+    One that continues real clips says how many frames it is given, `given_frames`. Whoever calls it then adds the part
+    "given" (B, C, given_frames, H, W) to what `sample_latent` draws: the first frames of real clips, at the first of
+    `times`. One with `state_shape` (C, h, w) adds the latent's part "state" of that shape, where there is one, to its
+    first map, in every frame of it.
     """
 
     classes: int
@@ -145,6 +160,28 @@ class Generator(Protocol):
     def __call__(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor: ...
 
 
+def given_frames(generator: object) -> int:
+    """How many first frames of a real clip `generator` is given, 0 for one that says nothing of it."""
+    return getattr(generator, "given_frames", 0)
+
+
+def levels_of(part: object) -> int:
+    """In how many levels of detail a generator makes clips, or a discriminator looks at them; 1 if it does not say."""
+    return getattr(part, "levels", 1)
+
+
+def made_clip(made: Mapping[str, Tensor], real: Clip, levels: int = 1) -> Clip:
+    """The clip with the times and labels of `real` of which `made` is what a generator's `decompose` returned."""
+    if "frames" not in made:
+        return real.with_video(made["video"])
+    return Clip(made["video"], real.times.gather(1, made["frames"]), real.label, levels)
+
+
+def noise_parts(latent: Latent) -> Latent:
+    """The parts that were drawn as floating-point numbers: what may be moved, compared and differentiated."""
+    return {name: part for name, part in latent.items() if part.is_floating_point() and name != GIVEN}
+
+
 def as_generator(module: nn.Module) -> Generator:
     """`module` under its contract (type checkers cannot say "a Module that is also a Generator")."""
     return cast(Generator, module)
@@ -152,7 +189,10 @@ def as_generator(module: nn.Module) -> Generator:
 
 @runtime_checkable
 class Discriminator(Protocol):
-    """Clip -> one entry of logits per head."""
+    """Clip -> one entry of logits per head.
+
+    One that can look at sparsely made clips says of how many levels, `levels`.
+    """
 
     def __call__(self, clip: Clip) -> Judgement: ...
 

@@ -45,6 +45,19 @@ def test_stamps():
     assert everything == "fvd[embedded-1a2b3c4d,N-1,all/2048x16f,s1/s1,real=random]"
 
 
+def test_prediction_is_a_protocol_of_its_own():
+    plain = standard(count=256)
+    told = plain.continuing(2)
+    assert (plain.given, told.given, told.settings()["given"]) == (0, 2, 2)
+    assert told.id() != plain.id() == plain.continuing(0).id()
+    assert told.stamp("fvd", metric(), EXTRACTOR) == "fvd[embedded-1a2b3c4d,N-1,256x16f,s1/s1,given2]"
+    assert told.continuing(2).id() == told.id()
+    with pytest.raises(ValueError, match="none is left to compare"):
+        plain.continuing(16)
+    with pytest.raises(ValueError, match=r"protocol\.given=2: the generator is given 0"):
+        told.continuing(0)
+
+
 @pytest.mark.parametrize("key", [k for k in CHANGES if k not in ("divisor", "eps", "kernel", "fit")])
 def test_the_stamp_tells_what_departs(key):
     """The other four are in the stamps of the metric and of the extractor."""

@@ -1,10 +1,11 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from vgen.report.runs import find_run_folders, natural_key, read_runs
-from vgen.report.scores import DURING_TRAINING
+from vgen.report.scores import DURING_TRAINING, training_scores
 
 CONFIG = {"seed": 0}
 
@@ -168,3 +169,16 @@ def test_crashed_runs_are_named_and_shown(make_run, provenance, reason):
 
 def test_numbers_in_names_sort_by_value():
     assert sorted(["10", "9", "a10", "a9", "²"], key=natural_key) == ["9", "10", "a9", "a10", "²"]
+
+
+def test_numbers_logged_while_continuing_clips_are_of_another_protocol():
+    def protocol(condition: dict) -> str:
+        config = {"clip": {"frames": 16}, "condition": condition}
+        (measure,) = training_scores(curves, config, "cafe", {})
+        return measure.protocol
+
+    curves = pd.DataFrame({"fvd/x": [2.0]}, index=[0.1])
+    told = {"_target_": "vgen.condition.frames.FirstFrames", "frames": 1, "base_channels": 64}
+    assert protocol({}) == protocol({"codes": {"continuous": 2}})
+    assert protocol({}) != protocol({"frames": told}) != protocol({"frames": told | {"frames": 2}})
+    assert protocol({"frames": told}) == protocol({"frames": told | {"base_channels": 8}})

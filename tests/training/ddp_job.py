@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from toy import EachStep, fit
 
 from vgen.augment.diffaugment import DiffAugment
+from vgen.condition.codes import FreeCodes
+from vgen.condition.conditioned import Conditioned
+from vgen.condition.frames import FirstFrames
 from vgen.discriminator.mocogan import MoCoGANDiscriminator
 from vgen.generator.framewise import Framewise
 from vgen.generator.motion.gru import GRUMotion
@@ -24,6 +28,7 @@ from vgen.regularizer.approximate_r1 import ApproximateR1
 from vgen.regularizer.consistency import Consistency
 from vgen.regularizer.dragan import DRAGAN
 from vgen.regularizer.feature_matching import FeatureMatching
+from vgen.regularizer.first_frame import FirstFrame
 from vgen.regularizer.latent_consistency import LatentConsistency
 from vgen.regularizer.lecam import LeCam
 from vgen.regularizer.path_length import PathLength
@@ -43,10 +48,15 @@ STRATEGIES: dict[str, tuple[int, Callable[[], Any]]] = {
 
 
 def terms(which: str) -> tuple[Any, dict[str, Any]]:
-    """The loss, and the regularisers: "penalties" differentiate twice, "every" adds those that remember or draw."""
+    """The loss, and the regularisers: "penalties" differentiate twice, "every" adds those that remember or draw.
+
+    In "told" the generator continues clips and has codes.
+    """
     penalties = {"r1": R1(weight=1.0, interval=2), "gp": WGANGP(weight=1.0, interval=2)}
     if which == "penalties":
         return Hinge(), penalties
+    if which == "told":
+        return Hinge(), {**penalties, "first_frame": FirstFrame(weight=0.1)}
     return RelativisticAverage(form="least_squares"), {
         **penalties,
         "dragan": DRAGAN(weight=0.1, interval=2),
@@ -67,12 +77,19 @@ def main(output: Path, name: str, which: str, steps: int, checkpoint: str | None
     torch.manual_seed(0)
     torch.set_num_threads(1)
     widths = {"base_channels": 4, "max_channels": 8}
+    generator: nn.Module = Framewise(
+        motion=partial(GRUMotion, motion_dim=3),
+        synthesis=partial(DCGAN, size=8, channels=1, checkpointing=saving, **widths),
+        content_dim=4,
+    )
+    if which == "told":
+        conditions = {
+            "frames": FirstFrames(frames=2, clip_frames=4, size=8, channels=1, paste=True, **widths),
+            "codes": FreeCodes(categories=[3], continuous=1),
+        }
+        generator = Conditioned(generator=generator, conditions=conditions, frames=4)
     module = VideoGAN(
-        generator=Framewise(
-            motion=partial(GRUMotion, motion_dim=3),
-            synthesis=partial(DCGAN, size=8, channels=1, checkpointing=saving, **widths),
-            content_dim=4,
-        ),
+        generator=generator,
         discriminator=MoCoGANDiscriminator(size=8, channels=1, frames=4, checkpointing=saving, **widths),
         loss=loss,
         regularizers=regularizers,

@@ -59,6 +59,12 @@ def test_terms_that_remember_or_draw_do_not_see_the_processes(tmp_path: Path) ->
     check_equal(one, two)
 
 
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
+def test_what_a_generator_is_told_does_not_depend_on_the_processes(tmp_path: Path, strategy: str) -> None:
+    one, two = (run(tmp_path / f"{name}.ckpt", name, terms="told") for name in ("one", strategy))
+    check_equal(one, two)
+
+
 def test_sharded_runs_continue_under_another_trainer_and_back(tmp_path: Path, alone: dict) -> None:
     whole, sharded = tmp_path / "whole.ckpt", tmp_path / "sharded.ckpt"
     values = run(sharded, "fsdp", 2)["state_dict"].values()

@@ -1,10 +1,13 @@
 """Changes along time: clips played backwards, faster or slower."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from vgen.augment.chance import Chance, change_where
 from vgen.clip import Clip
+from vgen.layer.times import check_dense
 from vgen.layer.wavelet import reflect
 
 TIME = ("reversal", "speed", "speed_anchor")
@@ -17,6 +20,7 @@ def change_time(clip: Clip, chance: Chance, *, reversal: float, speed: float) ->
     between are linear mixtures of two. A reversed clip's times are those of its frames, counted from the new first
     one; the times of a faster or slower clip stay as they are.
     """
+    check_dense(clip, who="augment.reversal or augment.speed")
     reversed_ = chance.happens("reversal", reversal) & (chance.uniform("reversal") < 0.5)
     video = change_where(reversed_, clip.video, lambda v: v.flip(2))
     times = clip.times
@@ -25,7 +29,7 @@ def change_time(clip: Clip, chance: Chance, *, reversal: float, speed: float) ->
     factor = (chance.uniform("speed") * 2 - 1).exp2()
     anchor = chance.uniform("speed_anchor") * (clip.frames - 1)
     video = change_where(chance.happens("speed", speed), video, play, factor, anchor)
-    return Clip(video, times, clip.label)
+    return replace(clip, video=video, times=times)
 
 
 def play(video: Tensor, factor: Tensor, anchor: Tensor) -> Tensor:

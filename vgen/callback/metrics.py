@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
+from torch import nn
 
 from vgen import rng
 from vgen.callback import wandb_bridge
-from vgen.clip import Extractor, as_generator, regular_times
+from vgen.clip import Extractor, as_generator, given_frames, regular_times
 from vgen.protocol.contract import ClipSet, SetMetric
 from vgen.protocol.pairing import check_sets_suffice, extractors_of, metric_names, pairs_of
 from vgen.protocol.prepared import check_prepared
@@ -18,6 +19,7 @@ from vgen.protocol.score import Side, Unmeasured, compare, look
 from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 from vgen.training.generated_clips import GeneratedClips
+from vgen.training.given_frames import GivenFrames
 from vgen.training.video_gan import VideoGAN
 
 log = logging.getLogger("vgen")
@@ -29,7 +31,7 @@ class OnlineMetrics(Callback):
     Values go to all loggers and to Lightning's callback metrics, where checkpoints monitor them; one that cannot be
     measured on the clips of the moment is NaN there, with a warning, and the run goes on. Each process
     passes its share of the clips through the extractors; the real features are made once, and found again by
-    the next run on the same data.
+    the next run on the same data. A generator that is given first frames continues those real clips.
 
     Args:
         every: iterations between two evaluations.
@@ -90,7 +92,9 @@ class OnlineMetrics(Callback):
         if self._real is None:
             source = trainer.datamodule.source  # type: ignore[attr-defined]
             self._real = self._look(trainer, pl_module, self.protocol.real_clips(source), "real", self.store)
-        generated = self._generated(trainer, pl_module, len(self._real.clips))
+        generator = pl_module.averaged()
+        self.protocol = self.protocol.continuing(given_frames(generator))
+        generated = self._generated(trainer, generator, self._real.clips)
         # the weights change with every evaluation: keeping these features would only fill the disk
         fake = self._look(trainer, pl_module, generated, "fake", None)
         pl_module.log_everywhere(self._values(trainer, self._real, fake))
@@ -130,16 +134,25 @@ class OnlineMetrics(Callback):
             log.warning("not measured, logged as NaN: %s", why)
         return {name: values.get(name, math.nan) for name in self.names}
 
-    def _generated(self, trainer: Trainer, pl_module: VideoGAN, real: int) -> GeneratedClips:
-        protocol, generator = self.protocol, pl_module.averaged()
-        count = protocol.fake_count or real
+    def _generated(self, trainer: Trainer, generator: nn.Module, real: ClipSet) -> GeneratedClips:
+        protocol = self.protocol
+        count = protocol.fake_count or len(real)
+        given = GivenFrames(real, protocol.given) if protocol.given else None
         labels = None
-        if as_generator(generator).classes:
+        if as_generator(generator).classes and given is not None:
+            labels = given.labels(count)
+        elif as_generator(generator).classes:
             stream = rng.generator(protocol.seed, "labels")
             labels = trainer.datamodule.sample_labels(count, stream)  # type: ignore[attr-defined]
         times = regular_times(1, protocol.frames, protocol.stride)[0]
         return GeneratedClips(
-            generator, count=count, times=times, labels=labels, seed=protocol.seed, pixels=protocol.pixels
+            generator,
+            count=count,
+            times=times,
+            labels=labels,
+            seed=protocol.seed,
+            given=given,
+            pixels=protocol.pixels,
         )
 
     def _look(

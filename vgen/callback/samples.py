@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, Trainer
 from vgen.callback import wandb_bridge
 from vgen.clip import as_generator, regular_times
 from vgen.media import tile, write_mp4
+from vgen.training.given_frames import training_beginnings
 from vgen.training.sampling import generate_clips
 from vgen.training.video_gan import VideoGAN
 
@@ -17,6 +18,8 @@ REPEATED = 5
 
 class SampleGrid(Callback):
     """Writes a grid of clips from fixed latents to `samples/<kclips>.mp4` and to W&B.
+
+    A generator that is given first frames continues fixed clips of the data, and shows their classes.
 
     Args:
         folder: where the files go.
@@ -53,14 +56,18 @@ class SampleGrid(Callback):
         generator = pl_module.averaged()
         if not trainer.is_global_zero:
             return
+        given = training_beginnings(trainer, generator, stride=self.stride, count=self.count, seed=self.seed)
         classes = as_generator(generator).classes
         labels = torch.arange(self.count) % classes if classes else None
+        if classes and given is not None:
+            labels = given.labels(self.count)
         clips = generate_clips(
             generator,
             count=self.count,
             times=regular_times(1, self.frames, self.stride)[0],
             labels=labels,
             seed=self.seed,
+            given=given,
         )
         file = self.folder / f"{pl_module.kclips:010.3f}.mp4"
         write_mp4(file, tile(torch.cat(list(clips)).numpy()), fps=self.fps)

@@ -15,6 +15,7 @@ from vgen.callback.checkpoint import KeepEvery
 from vgen.callback.symptoms import Explosion, Growth, Saturation, Shrinkage, Symptom
 from vgen.clip import as_generator, regular_times
 from vgen.training.checkpoint import read_checkpoint
+from vgen.training.given_frames import training_beginnings
 from vgen.training.sampling import generate_clips
 from vgen.training.video_gan import VideoGAN
 
@@ -223,7 +224,12 @@ class Watchdog(Callback):
         # one class: what differs between classes would hide a collapse within them
         labels = torch.zeros(clips, dtype=torch.int64) if classes else None
         times = regular_times(1, self.frames, self.stride)[0]
-        made = generate_clips(generator, count=clips, times=times, labels=labels, seed=self.seed, batch=clips)
+        given = training_beginnings(
+            pl_module.trainer, generator, stride=self.stride, count=clips, seed=self.seed
+        )
+        made = generate_clips(
+            generator, count=clips, times=times, labels=labels, seed=self.seed, given=given, batch=clips
+        )
         pixels = torch.cat(list(made)).float() / 255
         pairs = combinations(range(clips), 2)
         return float(torch.stack([(pixels[i] - pixels[j]).abs().mean() for i, j in pairs]).mean())

@@ -12,8 +12,9 @@ from torch import Tensor
 from vgen.callback.csv_logger import MetricsCSV
 from vgen.callback.metrics import OnlineMetrics
 from vgen.callback.step_profile import StepProfile
+from vgen.cli.conditioned import build_generator
 from vgen.cli.precision import settle_precision
-from vgen.clip import Clip, Generator, Sampler, as_generator
+from vgen.clip import GIVEN, Clip, Generator, Sampler, as_generator, given_frames, levels_of, made_clip
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
 from vgen.data.packed import PackedVideos
@@ -49,6 +50,16 @@ def build_source(config: DictConfig) -> tuple[VideoSource, Sampler]:
     if isinstance(source, Videos | PackedVideos):
         source.min_frames = sampler.span
     return source, sampler
+
+
+def prepared(source: VideoSource, instead: str) -> VideoSource:
+    """The videos of an earlier run, ready to read; ConfigError, saying what to give `instead`, if they have moved."""
+    try:
+        source.prepare()
+        source.setup()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{error}; the data has moved: {instead}") from error
+    return source
 
 
 def build_data(config: DictConfig) -> ClipDataModule:
@@ -87,7 +98,7 @@ def settle_classes(config: DictConfig, source: VideoSource) -> None:
 
 def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
     """The networks, losses and optimizers, checked against the times that the sampler draws."""
-    generator = instantiate(config.generator)
+    generator = build_generator(config)
     times = _check_times(generator, sampler)
     training = plain(config.training)
     target = training.pop("_target_")
@@ -112,7 +123,10 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
         config=plain(config),
         **training,
     )
-    _try_parts(model, times)
+    clip = config.clip
+    _try_parts(
+        model, times, given=torch.zeros(1, clip.channels, given_frames(generator), clip.size, clip.size)
+    )
     return model
 
 
@@ -134,27 +148,48 @@ def _check_times(generator: Generator, sampler: Sampler) -> Tensor:
     return times[:1]
 
 
-def _try_parts(model: VideoGAN, times: Tensor) -> None:
-    """Pass one clip through all parts, so that what does not fit fails before any data is read."""
+def _try_parts(model: VideoGAN, times: Tensor, *, given: Tensor) -> None:
+    """Pass one clip, with the frames that it is `given`, through all parts: what does not fit fails before any data is
+    read.
+    """
     model.eval()  # no statistics are learnt
     generator = as_generator(model.generator)
     label = torch.zeros(1, dtype=torch.int64) if generator.classes else None
     latent = generator.sample_latent(1, times, torch.Generator().manual_seed(0))
+    if given.numel():
+        latent[GIVEN] = given
     with torch.random.fork_rng(devices=[]):
         try:
             made = model.generate(latent, times, label)
-            clip = Clip(made["video"].detach().requires_grad_(), times, label)
-            judged = model.judge(clip)
+            fake = made_clip(made, Clip(made["video"], times, label), levels_of(generator))
+            fake = fake.with_video(fake.video.detach().requires_grad_())
+            _check_levels(model)
+            on_fake = model.judge(fake)
+            real, on_real = fake, on_fake
+            if fake.levels > 1:
+                dense = generator(latent, times, label).detach().requires_grad_()
+                real = Clip(dense, times, label)
+                on_real = model.judge(real)
         except RuntimeError as error:
             raise ConfigError(
                 f"generator and discriminator do not fit: {str(error).splitlines()[0]}"
             ) from error
-        step = model.step_so_far(clip, clip, judged, judged, latent, made)
+        step = model.step_so_far(real, fake, on_real, on_fake, latent, made)
         for player in ("discriminator", "generator"):
-            model.objective.adversarial(player, judged, judged)
+            model.objective.adversarial(player, on_real, on_fake)
             model.objective.regularization(model.objective.due(player, 0), step)
     model.zero_grad()
     model.train()
+
+
+def _check_levels(model: VideoGAN) -> None:
+    """ConfigError unless the discriminator can look at clips that are made sparsely, where they are."""
+    made, seen = levels_of(model.generator), levels_of(model.discriminator)
+    if made not in (1, seen):
+        raise ConfigError(
+            f"generator.sparse=true trains through {made} levels of detail, but this discriminator looks at {seen}; "
+            f"set discriminator=tganv2 discriminator.levels={made}, or generator.sparse=false"
+        )
 
 
 # The average of a generator kept in half precision would stand still: its steps are below the resolution.

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from omegaconf import OmegaConf
 
+from vgen.cli.given import given_for
 from vgen.cli.load import load_trained
 from vgen.cli.sample import sample_labels, sample_times
 from vgen.report.swaps import Codes
@@ -28,9 +29,11 @@ def read_codes(run: Path, *, count: int, seed: int, device: torch.device) -> Cod
         if samples
         else sample_times(trained, None, None)
     )
-    labels = sample_labels(trained, count, None)
-    clips = GeneratedClips(trained.generator, count=count, times=times, labels=labels, seed=seed)
-    fixed = GeneratedClips(trained.generator, count=len(_LOOKED_AT), times=times).latents(
+    stride = samples.stride if samples else None
+    given = given_for(trained, None, count=max(count, len(_LOOKED_AT)), stride=stride, seed=seed)
+    labels = sample_labels(trained, count, None, given)
+    clips = GeneratedClips(trained.generator, count=count, times=times, labels=labels, seed=seed, given=given)
+    fixed = GeneratedClips(trained.generator, count=len(_LOOKED_AT), times=times, given=given).latents(
         _LOOKED_AT, "sample"
     )
     latents = {

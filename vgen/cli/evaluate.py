@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from vgen import rng
-from vgen.cli.build import build_source
+from vgen.cli.build import build_source, prepared
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.cli.ranks import first_then_others, local_device, ranks
 from vgen.cli.roles import settle_extractors
 from vgen.cli.sample import sample_times
-from vgen.clip import Extractor
+from vgen.clip import Extractor, given_frames
 from vgen.config import CONF_DIR, ConfigError, instantiate, plain, type_problem
 from vgen.data.evaluation_clips import VideoClips, draw_labels
 from vgen.data.source import VideoSource
@@ -34,6 +34,7 @@ from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 from vgen.protocol.table import format_table
 from vgen.training.generated_clips import GeneratedClips
+from vgen.training.given_frames import GivenFrames
 from vgen.training.redrawn_clips import redrawn_features, redraws_of
 
 log = logging.getLogger("vgen")
@@ -151,7 +152,8 @@ def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Questi
     if "resize" in trained.config.data and OmegaConf.is_interpolation(config.protocol, "resize"):
         config.protocol.resize = trained.config.data.resize
     parts = _parts(config)
-    protocol = parts.protocol
+    protocol = parts.protocol.continuing(given_frames(trained.generator))
+    parts = replace(parts, protocol=protocol)
     times = sample_times(trained, protocol.frames, protocol.stride)
     source = (
         _open(config.real, protocol, config, real=True, rank=rank)
@@ -161,12 +163,17 @@ def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Questi
     real = protocol.real_clips(source)
     _name_classes(real, list(trained.config.clip.class_names))
     count = protocol.fake_count or len(real)
+    given = GivenFrames(real, protocol.given) if protocol.given else None
+    labels = _labels_like(source, trained, count, protocol.seed)
+    if labels is not None and given is not None:
+        labels = given.labels(count)
     fake = GeneratedClips(
         trained.generator,
         count=count,
         times=times,
-        labels=_labels_like(source, trained, count, protocol.seed),
+        labels=labels,
         seed=protocol.seed,
+        given=given,
         pixels=protocol.pixels,
         info={
             "source": str(trained.file),
@@ -236,16 +243,7 @@ def _open(path: str, protocol: Standard, config: DictConfig, *, real: bool, rank
 def _data(trained: Trained, protocol: Standard, rank: int) -> VideoSource:
     source, _ = build_source(trained.config)
     check_prepared(source, protocol)
-
-    def ready() -> VideoSource:
-        try:
-            source.prepare()
-            source.setup()
-        except FileNotFoundError as error:
-            raise ConfigError(f"{error}; the data has moved: give real=DIR") from error
-        return source
-
-    return first_then_others(rank, ready)
+    return first_then_others(rank, lambda: prepared(source, "give real=DIR"))
 
 
 def _output(config: DictConfig, default: Path) -> Path:

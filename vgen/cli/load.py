@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from vgen.cli.conditioned import build_generator
 from vgen.clip import Generator, as_generator
-from vgen.config import ConfigError, instantiate, plain
+from vgen.config import ConfigError, plain
 from vgen.training.checkpoint import CheckpointError, find_checkpoint, load_weights, read_checkpoint
 from vgen.training.objective import prepare
 
@@ -47,7 +48,8 @@ def load_trained(path: str, device: torch.device) -> Trained:
     file = find_checkpoint(path)
     weights, config, kclips = _exported(file) if file.suffix == ".safetensors" else _checkpoint(file)
     _require_modules(config.generator, file)
-    generator = instantiate(config.generator)
+    _require_modules(config.get("condition"), file)
+    generator = build_generator(config)
     _prepare(generator, config)
     load_weights(generator, weights, file)
     run = file.parent.parent

@@ -11,16 +11,19 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from vgen.cli.errors import telling
+from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.clip import regular_times
 from vgen.config import CONF_DIR, ConfigError
 from vgen.media import tile, write_video
+from vgen.training.coded_clips import coded_clips
 from vgen.training.generated_clips import GeneratedClips
+from vgen.training.given_frames import GivenFrames
 from vgen.training.sampling import generate_clips
 from vgen.training.swapped_clips import swapped_clips
 
 FORMATS = ("mp4", "gif", "png", "npy")
-GRID = "motion_content"
+GRIDS = {"motion_content": swapped_clips, "codes": coded_clips}
 
 
 @hydra.main(config_path=str(CONF_DIR), config_name="sample", version_base="1.3")
@@ -36,16 +39,21 @@ def sample(config: DictConfig) -> None:
     for key in ("count", "batch"):
         if not isinstance(config[key], int) or config[key] < 1:
             raise ConfigError(f"{key}={config[key]}: must be a whole number of at least 1")
-    if config.grid not in (None, GRID):
-        raise ConfigError(f"grid={config.grid}: choose {GRID} or null")
-    side = math.isqrt(config.count)
-    if config.grid and side**2 != config.count:
-        raise ConfigError(
-            f"count={config.count}: grid={GRID} has as many rows as columns: {side**2} or {(side + 1) ** 2}"
-        )
+    if config.grid not in (None, *GRIDS):
+        raise ConfigError(f"grid={config.grid}: choose {', '.join(GRIDS)} or null")
+    count = config.count
+    if config.grid == "motion_content":
+        count = math.isqrt(config.count)
+        if count**2 != config.count:
+            raise ConfigError(
+                f"count={config.count}: grid={config.grid} has as many rows as columns: "
+                f"{count**2} or {(count + 1) ** 2}"
+            )
     trained = load_trained(config.checkpoint, pick_device(config.device))
     folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
-    clips = _swapped(trained, config, side) if config.grid else _drawn(trained, config)
+    given = given_for(trained, config.given, count=count, stride=config.stride, seed=config.seed)
+    labels = sample_labels(trained, count, config.label, given)
+    clips = (_in_grid if config.grid else _drawn)(trained, config, count, labels, given)
     for stale in folder.glob(f"[0-9][0-9][0-9][0-9][0-9][0-9].{config.format}"):
         stale.unlink()
     grid: list[np.ndarray] = []
@@ -54,44 +62,50 @@ def sample(config: DictConfig) -> None:
         for clip in batch.numpy():
             write_video(folder / f"{number:06d}.{config.format}", clip, fps=config.fps)
             number += 1
-        grid = [*grid, *batch.numpy()][: config.count if config.grid else 64]
+        grid = [*grid, *batch.numpy()][: None if config.grid else 64]
     print(f"{number} clips in {folder}")
     if config.format in ("mp4", "gif"):
         file = folder.parent / f"{folder.name}.{config.format}"
-        write_video(file, tile(np.stack(grid)), fps=config.fps)
+        write_video(file, tile(np.stack(grid), columns=count if config.grid else None), fps=config.fps)
         print(f"grid of {len(grid)}: {file}")
     elif config.format == "png" and config.grid:
         from vgen.report.swaps import write_still  # here, since it brings matplotlib and pandas
 
         file = folder.parent / f"{folder.name}.png"
-        write_still(file, np.stack(grid).reshape(side, side, *grid[0].shape))
+        write_still(file, np.stack(grid).reshape(-1, count, *grid[0].shape))
         print(f"grid of strips: {file}")
 
 
-def _drawn(trained: Trained, config: DictConfig) -> Iterable[Tensor]:
+def _drawn(
+    trained: Trained, config: DictConfig, count: int, labels: Tensor | None, given: GivenFrames | None
+) -> Iterable[Tensor]:
     return generate_clips(
         trained.generator,
-        count=config.count,
+        count=count,
         times=sample_times(trained, config.frames, config.stride),
-        labels=sample_labels(trained, config.count, config.label),
+        labels=labels,
         seed=config.seed,
+        given=given,
         batch=config.batch,
     )
 
 
-def _swapped(trained: Trained, config: DictConfig, side: int) -> Iterable[Tensor]:
-    """The clips of the motion x content grid, row by row."""
+def _in_grid(
+    trained: Trained, config: DictConfig, count: int, labels: Tensor | None, given: GivenFrames | None
+) -> Iterable[Tensor]:
+    """The clips of the grid, row by row."""
     clips = GeneratedClips(
         trained.generator,
-        count=side,
+        count=count,
         times=sample_times(trained, config.frames, config.stride),
-        labels=sample_labels(trained, side, config.label),
+        labels=labels,
         seed=config.seed,
+        given=given,
     )
     try:
-        return swapped_clips(clips)
+        return GRIDS[config.grid](clips)
     except ValueError as error:
-        raise ConfigError(f"grid={GRID}: {error}") from error
+        raise ConfigError(f"grid={config.grid}: {error}") from error
 
 
 def sample_times(trained: Trained, frames: int | None, stride: float | None) -> Tensor:
@@ -112,15 +126,20 @@ def sample_times(trained: Trained, frames: int | None, stride: float | None) -> 
     return times[0]
 
 
-def sample_labels(trained: Trained, count: int, label: int | None) -> Tensor | None:
-    """One label for all clips, or classes in turn; None for an unconditional generator."""
+def sample_labels(
+    trained: Trained, count: int, label: int | None, given: GivenFrames | None = None
+) -> Tensor | None:
+    """One label for all clips, or those of the clips that are continued, or classes in turn; None for an unconditional
+    generator.
+    """
     classes = trained.contract.classes
     if not classes:
         if label is not None:
             raise ConfigError(f"label={label}: this generator is unconditional")
         return None
     if label is None:
-        return torch.arange(count) % classes
+        known = None if given is None else given.labels(count)
+        return torch.arange(count) % classes if known is None else known
     if not 0 <= label < classes:
         raise ConfigError(f"label={label}: this generator has classes 0 to {classes - 1}")
     return torch.full((count,), label)

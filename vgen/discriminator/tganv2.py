@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vgen.clip import Clip, Judgement
+from vgen.layer.frame_choice import halved_frames
 from vgen.layer.noise import InstanceNoise
 from vgen.layer.projection import ProjectionVerdict
 from vgen.layer.pyramid import check_video, widths
 from vgen.layer.residual_down import ResidualDown
 from vgen.layer.spectral import add_spectral_norm
-from vgen.rng import draw_rows
 
 
 class TGANv2Discriminator(nn.Module):
@@ -21,6 +21,8 @@ class TGANv2Discriminator(nn.Module):
     residual network of its own without norm: its last map is summed over all positions and judged by a linear layer,
     with projection of the class. The score is the sum over levels. Feature "level_0" (B, C, t, h, w) is the last map of
     the level of all frames, and so on.
+
+    Clips of a generator that is trained sparsely (`Clip.levels`) come with the frames of every level.
 
     16 frames and 4 levels make the paper's 16, 8, 4 and 2 frames. Its networks' strides are not kept: frames are
     halved until 4 or fewer positions per side are left, time until one is left.
@@ -75,26 +77,34 @@ class TGANv2Discriminator(nn.Module):
             add_spectral_norm(self)
 
     def forward(self, clip: Clip) -> Judgement:
-        fixed = self.frames
-        check_video(clip.video, channels=self.channels, size=self.size, least_frames=fixed, most_frames=fixed)
+        views = self.look(clip)
         scores, features = [], {}
-        for level, index in enumerate(self.choose_frames(clip.batch)):
-            area = 2 ** (self.levels - 1 - level)
-            video = F.avg_pool3d(clip.select_frames(index).video, (1, area, area))
+        for level, video in enumerate(views):
             maps = self.networks[level](video)
             features[f"level_{level}"] = maps
             scores.append(self.verdicts[level](F.relu(maps).sum((2, 3, 4)), clip.label))
-        return Judgement({"video": torch.stack(scores).sum(0)}, features=features)
+        return Judgement({"video": torch.stack(scores).sum(0)}, features=features, views=tuple(views))
 
-    def choose_frames(self, batch: int) -> list[Tensor]:
-        """Index (B, frames / 2^level) of the frames that each level sees."""
-        shape = (self.levels - 1, 1)
-        phase = draw_rows(batch, lambda rows, rng: torch.randint(2, (rows, *shape), generator=rng))
-        index = [torch.arange(self.frames).expand(batch, -1)]
-        for level in range(self.levels - 1):
-            kept = index[-1].shape[1] // 2
-            index.append(index[-1].gather(1, phase[:, level] + 2 * torch.arange(kept)))
-        return index
+    def look(self, clip: Clip) -> list[Tensor]:
+        """What each level sees: video (B, C, frames / 2^level, h, w), of clips of any kind.
+
+        Of a clip that was made sparsely a level sees the frames that were made for it.
+        """
+        lengths = [self.frames >> level for level in range(self.levels)]
+        sparse = clip.levels > 1
+        fixed = sum(lengths) if sparse else self.frames
+        check_video(clip.video, channels=self.channels, size=self.size, least_frames=fixed, most_frames=fixed)
+        if sparse and clip.levels != self.levels:
+            raise ValueError(
+                f"discriminator.levels={self.levels}, but clips are made in {clip.levels} levels"
+            )
+        if sparse:
+            frames = list(clip.video.split(lengths, 2))
+        else:
+            chosen = halved_frames(clip.batch, self.frames, self.levels)
+            frames = [clip.select_frames(index).video for index in chosen]
+        areas = [2**level for level in reversed(range(self.levels))]
+        return [F.avg_pool3d(video, (1, area, area)) for video, area in zip(frames, areas, strict=True)]
 
 
 def _network(channels: int, shape: list[int], size: int, frames: int, sigma: float) -> nn.Sequential:

@@ -14,6 +14,7 @@ from vgen.layer.init import init_orthogonal
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import doublings, widths
 from vgen.layer.spectral import add_spectral_norm
+from vgen.layer.state import with_state
 from vgen.layer.times import check_equally_spaced
 
 
@@ -78,6 +79,7 @@ class DVDGAN(nn.Module):
         code_dim = latent_dim + (embedding_dim if classes else 0)
         outwards = widths(doublings(size), base_channels, max_channels)[::-1]
         wide = outwards[0]
+        self.state_shape = (wide, 4, 4)
         self.first = nn.Linear(code_dim, 16 * wide)
         self.joint = nn.Identity()
         if attention and recurrent == "first":
@@ -123,7 +125,7 @@ class DVDGAN(nn.Module):
             embedded = self.embedding(one_hot(label, self.classes, dtype=code.dtype))
             code = torch.cat([code, embedded], 1)
         frames = times.shape[1]
-        x = self.first(code).unflatten(1, (-1, 1, 4, 4))  # (B, C, 1, 4, 4)
+        x = with_state(self.first(code).unflatten(1, (-1, 1, 4, 4)), latent)  # (B, C, 1, 4, 4)
         for number, block in enumerate(self.blocks):
             stage, second = divmod(number, 2)
             if not second and stage < len(self.recurrences):

@@ -49,7 +49,9 @@ class Motion(Protocol):
 class Synthesis(Protocol):
     """Codes -> frames (N, C, H, W) in [-1, 1], up to what a network without a bounded last layer overshoots.
 
-    Built as `synthesis(content_dim=..., motion_dim=...)`; `motion_dim` is 0 where motion moves the content.
+    Built as `synthesis(content_dim=..., motion_dim=...)`; `motion_dim` is 0 where motion moves the content. One with
+    `state_shape` (C, h, w) also takes a `state` (N, C, h, w), which it adds to its first map
+    (`vgen.clip.Generator`).
     """
 
     def __call__(self, content: Tensor, motion: Tensor) -> Tensor:
@@ -99,6 +101,7 @@ class Framewise(nn.Module):
             content_dim=content_dim + to_synthesis,
             motion_dim=0 if self.motion.moves_content else self.motion.dim,
         )
+        self.state_shape: tuple[int, int, int] | None = getattr(self.synthesis, "state_shape", None)
         self.frames = self.motion.frames
         self.reads_times = self.motion.reads_times
 
@@ -129,7 +132,8 @@ class Framewise(nn.Module):
         if label_code is not None and self.label_to == "synthesis":
             content = torch.cat([content, label_code[:, None].expand(-1, frames, -1)], 2)
         # The frames of a clip side by side: (B*T, ...)
-        images = self.synthesis(content.flatten(0, 1), motion.flatten(0, 1))
+        state = [latent["state"].repeat_interleave(frames, 0)] if "state" in latent else []
+        images = self.synthesis(content.flatten(0, 1), motion.flatten(0, 1), *state)
         return {"video": images.unflatten(0, (batch, frames)).transpose(1, 2), **parts}
 
     def _codes(

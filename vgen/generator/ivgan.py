@@ -12,6 +12,7 @@ from vgen.layer.growth import grow, halved_lengths
 from vgen.layer.init import init_both_fans
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import doublings, widths
+from vgen.layer.state import with_state
 from vgen.layer.times import check_equally_spaced, check_length
 
 
@@ -60,6 +61,7 @@ class IVGAN(nn.Module):
         outwards = widths(doublings(size), base_channels, max_channels)[::-1]
         lengths = halved_lengths(frames, len(outwards))
         self.first_shape = (outwards[0], lengths[0], 4, 4)
+        self.state_shape = (outwards[0], 4, 4)
         self.first = nn.Linear(latent_dim + classes, math.prod(self.first_shape))
         layers = _norm(outwards[0])
         for (wide, narrow), (before, after) in zip(pairwise(outwards), pairwise(lengths), strict=False):
@@ -83,7 +85,7 @@ class IVGAN(nn.Module):
         code = latent["z"]
         if self.classes:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype)], 1)
-        return self.layers(self.first(code).unflatten(1, self.first_shape))
+        return self.layers(with_state(self.first(code).unflatten(1, self.first_shape), latent))
 
 
 def _norm(channels: int) -> list[nn.Module]:

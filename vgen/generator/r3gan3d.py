@@ -7,6 +7,7 @@ from vgen.clip import Latent
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import widths
 from vgen.layer.r3gan import Basis, ToPixels, clip_lengths, stage_count, stages
+from vgen.layer.state import with_state
 from vgen.layer.times import check_equally_spaced, check_length
 
 
@@ -65,6 +66,7 @@ class R3GAN3D(nn.Module):
         lengths = clip_lengths(frames, count)
         self.embedding = nn.Parameter(torch.randn(classes, embedding_dim)) if classes else None
         code_dim = latent_dim + (embedding_dim if classes else 0)
+        self.state_shape = (outwards[0], 4, 4)
         self.basis = Basis(code_dim, outwards[0], (lengths[0], 4, 4))
         self.stages = stages(
             outwards, lengths, up=True, blocks=blocks, expansion=expansion, group_width=group_width
@@ -85,4 +87,4 @@ class R3GAN3D(nn.Module):
         code = latent["z"]
         if self.embedding is not None:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype) @ self.embedding], 1)
-        return self.last(self.stages(self.basis(code)))
+        return self.last(self.stages(with_state(self.basis(code), latent)))

@@ -57,6 +57,7 @@ class VGAN(nn.Module):
         self.checkpointing = checkpointing
         code_dim = latent_dim + classes
         width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
+        self.state_shape = (width, 4, 4)
         lengths = halved_lengths(frames, 1 + len(rest))
 
         still = _block(nn.ConvTranspose2d(code_dim, width, 4), width)
@@ -92,12 +93,20 @@ class VGAN(nn.Module):
         code = latent["z"]
         if self.classes:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype)], 1)
-        moving = self._run(self.trunk, code[:, :, None, None, None])
+        moving = self._grow(self.trunk, code[:, :, None, None, None], latent)
         foreground, mask = self._run(self.foreground, moving), self._run(self.mask, moving)
-        still = self._run(self.background, code[:, :, None, None])  # (B, C, H, W)
+        still = self._grow(self.background, code[:, :, None, None], latent)  # (B, C, H, W)
         background = still[:, :, None].expand_as(foreground)
         video = mask * foreground + (1 - mask) * background
         return {"video": video, "foreground": foreground, "background": background, "mask": mask}
+
+    def _grow(self, layers: nn.Sequential, code: Tensor, latent: Latent) -> Tensor:
+        """A stream from its first map on, which a state joins."""
+        if "state" not in latent:
+            return self._run(layers, code)
+        state = latent["state"] if code.dim() == 4 else latent["state"][:, :, None]
+        first, *rest = layers
+        return self._run(nn.Sequential(*rest), first(code) + state)
 
     def _run(self, layers: nn.Sequential, x: Tensor) -> Tensor:
         return run_stages(layers, x, checkpointing=self.checkpointing)

@@ -21,6 +21,20 @@ def random_frames(batch: int, frames: int, count: int) -> Tensor:
     return chance.argsort(1)[:, :count]
 
 
+def halved_frames(batch: int, frames: int, levels: int) -> list[Tensor]:
+    """Index (B, frames >> level) of the frames at each level: all, then every second one of the level before.
+
+    Where a level begins, at the first or second frame of the one before, is drawn for each clip and level.
+    """
+    shape = (levels - 1, 1)
+    phase = draw_rows(batch, lambda rows, rng: torch.randint(2, (rows, *shape), generator=rng))
+    index = [torch.arange(frames).expand(batch, -1)]
+    for level in range(levels - 1):
+        kept = index[-1].shape[1] // 2
+        index.append(index[-1].gather(1, phase[:, level] + 2 * torch.arange(kept)))
+    return index
+
+
 def random_stretch(batch: int, frames: int, count: int, *, step: int = 1) -> Tensor:
     """Index (B, count) of frames `step` apart from a random first one, all possible first ones alike likely."""
     firsts = frames - (count - 1) * step

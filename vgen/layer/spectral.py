@@ -12,8 +12,8 @@ from vgen.layer.matrix import weighted_layers
 def add_spectral_norm(network: nn.Module, *, iterations: int = 1) -> int:
     """Divide the weight of every layer by its largest singular value; returns how many there are.
 
-    `iterations` of the power method run each time a weight is used in training (Miyato et al. 2018, arXiv 1802.05957,
-    algorithm 1). Layers whose weight is reparametrised already stay as they are.
+    `iterations` of the power method run each time a weight is used in training (Miyato et al. 2018, arXiv
+    1802.05957). Layers whose weight is reparametrised already stay as they are.
 
     Raises ValueError for a layer whose weight is 0, as the last ones of norm-free residual blocks are at first, and for
     a network that runs stages again for the backward pass: the power method would run again with them.

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from vgen.clip import Clip
+
 
 def check_equally_spaced(times: Tensor, *, who: str) -> None:
     """ValueError unless the times (B, T) of every clip grow by equal steps.
@@ -22,3 +24,9 @@ def check_length(times: Tensor, frames: int | None, *, who: str) -> None:
             f"{who} makes clips of {frames} frames only, not of {times.shape[1]}; "
             "set clip.frames to the length you want and train it, or use generator=mocogan"
         )
+
+
+def check_dense(clip: Clip, *, who: str) -> None:
+    """ValueError for a clip that was made sparsely: made once more, it would show other frames."""
+    if clip.levels > 1:
+        raise ValueError(f"{who} compares clips with others of the same frames; set generator.sparse=false")

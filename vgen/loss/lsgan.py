@@ -8,8 +8,8 @@ class LSGAN:
 
     D: 0.5 E[(D(real) - real_target)^2] + 0.5 E[(D(fake) - fake_target)^2]; G: 0.5 E[(D(fake) - goal)^2].
 
-    Source: Mao et al. 2017, arXiv 1611.04076, eq. 2. The defaults are its 0-1 coding (eq. 9); -1, 1 and goal 0
-    minimise the Pearson chi^2 divergence (eq. 8). Each term is the mean over all logits, of clips and of patches.
+    Source: Mao et al. 2017, arXiv 1611.04076. The defaults are its 0-1 coding; -1, 1 and goal 0 minimise the Pearson
+    chi^2 divergence (its "Parameters Selection"). Each term is the mean over all logits, of clips and of patches.
 
     Args:
         fake_target, real_target: the paper's a and b.

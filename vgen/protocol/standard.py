@@ -1,5 +1,6 @@
 """An evaluation protocol as data: everything besides weights and videos that decides a number."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable
@@ -51,6 +52,8 @@ class Standard:
             are not square ("crop": short side to 224, then the centre).
         pixels: how a generator's floats become bytes: "round" to nearest, "styleganv" (128 is added, then cut off),
             "truncate".
+        given: first frames of each real clip that fake clip i was given of real clip i: prediction, whose numbers
+            compare with no others. A generator that continues clips sets it (`continuing`).
 
     Raises:
         ValueError: a number that cannot be, or arguments that contradict each other.
@@ -82,6 +85,7 @@ class Standard:
         kernel: Kernel = "torch",
         fit: Fit = "squash",
         pixels: Pixels = "round",
+        given: int = 0,
     ) -> None:
         self.name = name
         self.frames = _at_least("frames", frames, 1)
@@ -108,6 +112,7 @@ class Standard:
         self.kernel: Kernel = _one_of("kernel", kernel, Kernel)
         self.fit: Fit = _one_of("fit", fit, Fit)
         self.pixels: Pixels = _one_of("pixels", pixels, Pixels)
+        self.given = _at_least("given", given, 0)
         if not eps > 0:
             raise ValueError(f"protocol.eps={eps}: expected a number above 0")
         self._check_together()
@@ -138,9 +143,29 @@ class Standard:
         """Fake clips wanted in all; None: all there are."""
         return None if self.fakes is None else self.fakes * self.repeats
 
+    def continuing(self, given: int) -> "Standard":
+        """This protocol for a generator that is given so many first frames of each real clip.
+
+        Raises:
+            ValueError: all frames are given, or other numbers of them on the command line.
+        """
+        if given >= self.frames:
+            raise ValueError(
+                f"protocol.frames={self.frames}: the generator is given {given} of them (condition=frames), and "
+                "none is left to compare"
+            )
+        if self.given not in (0, given):
+            raise ValueError(
+                f"protocol.given={self.given}: the generator is given {given} frames; leave it out"
+            )
+        changed = copy.copy(self)
+        changed.given = given
+        return changed
+
     def settings(self) -> dict[str, Any]:
-        """Everything but the name, as plain values."""
-        return {
+        """Everything but the name, as plain values. Without "given" where nothing is: ids from before it stay."""
+        given = {"given": self.given} if self.given else {}
+        return given | {
             "frames": self.frames,
             "size": self.size,
             "resize": self.resize,
@@ -211,6 +236,7 @@ class Standard:
             f">={self.shortest}f": self.shortest is not None,
             self.order: self.order != "shuffled",
             f"pixels={self.pixels}": self.pixels != "round",
+            f"given{self.given}": self.given != 0,
             f"seed{self.seed}": self.seed != 0,
             f"repeats={repeats}": repeats != 1,
             self.split or "": self.split is not None,

@@ -14,7 +14,7 @@ class Consistency:
     """E[ (D(clip) - D(T(clip)))^2 ], summed over heads, T a random shift and mirror image, the same for all frames.
 
     On real clips it is CR (Zhang et al. 2020, arXiv 1910.12027), together with the term on generated clips bCR
-    (Zhao et al. 2020, arXiv 2002.04724, algorithm 1; both with weight 10): regularizer=balanced_consistency. The mean
+    (Zhao et al. 2020, arXiv 2002.04724; both with weight 10): regularizer=balanced_consistency. The mean
     is over all logits, of clips and of patches. Runs the discriminator once more, with the augmentation, noise and
     choice of frames of the first judgement, so that T is all that differs.
 

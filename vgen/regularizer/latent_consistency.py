@@ -3,14 +3,16 @@
 import torch
 from torch import Tensor
 
-from vgen.clip import Player, Step
+from vgen.clip import Player, Step, noise_parts
 from vgen.layer.clip_noise import clip_noise
+from vgen.layer.times import check_dense
 from vgen.regularizer.consistency import squared_change
 from vgen.rng import repeat
 
 
 class LatentConsistency:
-    """zCR (Zhao et al. 2020, arXiv 2002.04724, algorithm 2), with T(z) = z + N(0, sigma^2) on all parts of a latent.
+    """zCR (Zhao et al. 2020, arXiv 2002.04724), with T(z) = z + N(0, sigma^2) on all parts of a latent
+    that are noise.
 
     Player "discriminator": E[ (D(G(z)) - D(G(T(z))))^2 ], summed over heads, judged with the same augmentation.
     Player "generator": - E[ (G(z) - G(T(z)))^2 ], the mean over pixels, so that clips do differ.
@@ -39,9 +41,10 @@ class LatentConsistency:
 
     def __call__(self, step: Step) -> Tensor:
         clip = step.fake
-        nudged = {
-            name: part + (self.sigma * clip_noise(part)).to(part.dtype) if part.is_floating_point() else part
-            for name, part in step.latent.items()
+        check_dense(clip, who="regularizer=latent_consistency")
+        nudged = step.latent | {
+            name: part + (self.sigma * clip_noise(part)).to(part.dtype)
+            for name, part in noise_parts(step.latent).items()
         }
         with torch.set_grad_enabled(self.player == "generator"):
             video = step.generator(nudged, clip.times, clip.label).to(clip.video.dtype)

@@ -11,7 +11,7 @@ from vgen.layer.matrix import to_rows, weighted_layers
 class Orthogonal:
     """Sum over layers of |W W^T * (1 - I)|^2, W the weight as a matrix (outputs, the rest).
 
-    Leaves the norms of rows free (BigGAN, Brock et al. 2019, arXiv 1809.11096, eq. 3). With `unit_rows` it is
+    Leaves the norms of rows free (BigGAN, Brock et al. 2019, arXiv 1809.11096). With `unit_rows` it is
     |W W^T - I|^2 (Brock et al. 2017, arXiv 1609.07093). Convolutions and linear layers only. Float32 also under
     autocast.
     """

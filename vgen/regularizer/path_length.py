@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vgen.clip import Player, Step
+from vgen.clip import Player, Step, noise_parts
 from vgen.layer.clip_noise import clip_noise
 from vgen.layer.processes import global_mean
 
@@ -13,7 +13,7 @@ from vgen.layer.processes import global_mean
 class PathLength(nn.Module):
     """E[ (length - a)^2 ], length = | d <video, y> / d z |, y ~ N(0, I / (T H W)), a the moving average of lengths.
 
-    StyleGAN2's regulariser (Karras et al. 2020, arXiv 1912.04958, eq. 4) for any generator. What is differentiated is
+    StyleGAN2's regulariser (Karras et al. 2020, arXiv 1912.04958) for any generator. What is differentiated is
     the whole clip with respect to z, all numbers of the latent that one clip has: its content code, and the codes of
     all its frames. (StyleGAN2 takes its intermediate w instead; parts that are no floating-point numbers do not
     count.) So length^2 is a squared row norm of the Jacobian averaged over random directions y of the clip; dividing
@@ -49,7 +49,7 @@ class PathLength(nn.Module):
         chosen = self._choose(step.latent)
         with torch.autocast(step.fake.video.device.type, enabled=False):
             wide = {name: part.detach().to(_wide(part)).requires_grad_() for name, part in chosen.items()}
-            video = step.generator({**step.latent, **wide}, step.fake.times, step.fake.label)
+            video = step.generator({**step.latent, **wide}, step.real.times, step.real.label)
             direction = clip_noise(video) / math.sqrt(math.prod(video.shape[2:]))
             gradients = torch.autograd.grad(
                 (video * direction).sum(), list(wide.values()), create_graph=True, materialize_grads=True
@@ -66,7 +66,7 @@ class PathLength(nn.Module):
         return moved.to(length)
 
     def _choose(self, latent: dict[str, Tensor]) -> dict[str, Tensor]:
-        numbers = {name: part for name, part in latent.items() if part.is_floating_point()}
+        numbers = noise_parts(latent)
         if not numbers:
             raise ValueError(
                 "regularizer=path_length needs a latent of numbers, which this generator does not have"

@@ -7,7 +7,7 @@ from vgen.layer.score import score_gradient
 
 
 class R2:
-    """0.5 E[ |d score / d fake|^2 ] (Mescheder et al. 2018, arXiv 1801.04406, eq. 10; `weight` is its gamma).
+    """0.5 E[ |d score / d fake|^2 ] (Mescheder et al. 2018, arXiv 1801.04406; `weight` is its gamma).
 
     Score and norm are those of `vgen.regularizer.r1`. Together with R1 at every step it carries R3GAN (Huang et al.
     2024, arXiv 2501.05441): regularizer=r1r2. Differentiates the judgement of the generated clips that the loss uses.

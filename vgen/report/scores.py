@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from vgen.metric.names import HIGHER_IS_BETTER
 from vgen.report.settings import PLUMBING_LEAVES, leaves
 
 DURING_TRAINING = "during training"
+_GIVEN = re.compile(r"condition\.\w+\.frames")  # a prediction's numbers compare with no others
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _online_settings(config: dict[str, Any]) -> str:
     deciding = {
         key: value
         for key, value in leaves(config)
-        if key.startswith(tuple(f"{group}." for group in groups))
+        if (key.startswith(tuple(f"{group}." for group in groups)) or _GIVEN.fullmatch(key))
         and key.split(".")[-1] not in PLUMBING_LEAVES | {"seed", "every"}
     }
     return hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode()).hexdigest()[:8]

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from vgen import rng
-from vgen.clip import Latent, as_generator
+from vgen.clip import GIVEN, Latent, as_generator, given_frames
 from vgen.protocol.pixels import Pixels, quantize
 from vgen.protocol.store import code_version, weights_hash
+from vgen.training.given_frames import GivenFrames
 
 
 class GeneratedClips:
@@ -23,6 +24,7 @@ class GeneratedClips:
         times: (T,) in frames.
         labels: (count,) class indices, or None for an unconditional generator.
         seed: of the latents.
+        given: what a generator that continues clips is given for each.
         pixels: how floats become bytes (`Standard.pixels`).
         info: what a reader of the result wants to know ("source", "kclips").
     """
@@ -35,6 +37,7 @@ class GeneratedClips:
         times: Tensor,
         labels: Tensor | None = None,
         seed: int = 0,
+        given: GivenFrames | None = None,
         pixels: Pixels = "round",
         info: Mapping[str, Any] | None = None,
     ) -> None:
@@ -42,7 +45,12 @@ class GeneratedClips:
             raise ValueError(f"count={count}: must be at least 1")
         if labels is not None and labels.shape != (count,):
             raise ValueError(f"{count} clips need labels of shape ({count},), not {tuple(labels.shape)}")
+        if given_frames(generator) and given is None:
+            raise ValueError(
+                "this generator continues clips (condition=frames): it must be given their first frames"
+            )
         self.generator, self.count, self.seed = generator, count, seed
+        self.given = given if given_frames(generator) else None
         self.times, self.labels = times, labels
         self.pixels: Pixels = pixels
         self.info = dict(info or {})
@@ -66,7 +74,7 @@ class GeneratedClips:
             "labels": hashlib.sha256(json.dumps(labels).encode()).hexdigest()[:16],
             "seed": self.seed,
             "pixels": self.pixels,
-        }
+        } | ({} if self.given is None else {"given": self.given.identity})
 
     def __len__(self) -> int:
         return self.count
@@ -76,10 +84,11 @@ class GeneratedClips:
         return self.make(self.latents(indices, "sample"), indices)
 
     def latents(self, indices: Sequence[int], stream: str) -> Latent:
-        """The latents (b, ...) of clips number `indices` in a named stream of the seed."""
+        """The latents (b, ...) of clips number `indices` in a named stream of the seed, and what they are given."""
         draw, times = as_generator(self.generator).sample_latent, self.times.expand(1, -1)
         rows = [draw(1, times, rng.generator(self.seed, stream, index)) for index in indices]
-        return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        drawn = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        return drawn if self.given is None else drawn | {GIVEN: self.given.read(indices)}
 
     @torch.no_grad()
     def make(self, latent: Latent, indices: Sequence[int]) -> Tensor:

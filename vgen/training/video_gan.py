@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from vgen import rng
 from vgen.clip import (
+    GIVEN,
     Augment,
     Clip,
     Judgement,
@@ -28,6 +29,9 @@ from vgen.clip import (
     Step,
     as_generator,
     from_pixels,
+    given_frames,
+    levels_of,
+    made_clip,
 )
 from vgen.training.clock import count_only
 from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
@@ -228,10 +232,9 @@ class VideoGAN(LightningModule):
                 with torch.no_grad(), self.timed("d_fakes"):
                     latent = self._latent(real, stream)
                     made = self.generate(latent, real.times, real.label)
-                    fake = made["video"].to(self.dtype)
+                    fakes = self._fakes(made, real)
                 real.video.requires_grad_("real" in differentiated)
-                fake.requires_grad_("fake" in differentiated)
-                fakes = real.with_video(fake)
+                fakes.video.requires_grad_("fake" in differentiated)
                 # The passes that a penalty differentiates run in float32, and are shared with the loss.
                 with self.timed("d_forward"):
                     with self._island("real" in differentiated):
@@ -267,7 +270,7 @@ class VideoGAN(LightningModule):
                     with self.timed("g_forward"):
                         latent = self._latent(real, stream)
                         made = self.generate(latent, real.times, real.label)
-                        fakes = real.with_video(made["video"].to(self.dtype))
+                        fakes = self._fakes(made, real)
                         on_fake = self.judge(fakes)
                         if self.objective.loss.relativistic:
                             with torch.no_grad():
@@ -313,7 +316,11 @@ class VideoGAN(LightningModule):
         times = real.times if stream.world == 1 else real.times.repeat(stream.world, 1)
         drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
         rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
-        return {name: self._place(part[rows]) for name, part in drawn.items()}
+        latent = {name: self._place(part[rows]) for name, part in drawn.items()}
+        given = given_frames(self.generator)
+        if given:
+            latent[GIVEN] = real.video[:, :, :given].detach()
+        return latent
 
     def _place(self, values: Tensor) -> Tensor:
         return values.to(self.device, cast(torch.dtype, self.dtype) if values.is_floating_point() else None)
@@ -324,6 +331,10 @@ class VideoGAN(LightningModule):
         if decompose is not None:
             return decompose(latent, times, label)
         return {"video": self.generator(latent, times, label)}
+
+    def _fakes(self, made: Mapping[str, Tensor], real: Clip) -> Clip:
+        clip = made_clip(made, real, levels_of(self.generator))
+        return clip.with_video(clip.video.to(self.dtype))
 
     def averaged(self) -> nn.Module:
         """The averaged generator, to be run. Every process has to call it: it may be sharded between them."""

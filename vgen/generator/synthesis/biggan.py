@@ -44,6 +44,7 @@ class BigGAN(nn.Module):
         super().__init__()
         code_dim = content_dim + motion_dim
         wide, *rest = reversed(widths(doublings(size) + 1, base_channels, max_channels))
+        self.state_shape = (wide, 4, 4)
         self.first = nn.Linear(code_dim, 16 * wide)
         blocks = []
         for narrow in rest:
@@ -59,9 +60,10 @@ class BigGAN(nn.Module):
             if spectral:
                 spectral_norm(layer)
 
-    def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+    def forward(self, content: Tensor, motion: Tensor, state: Tensor | None = None) -> Tensor:
         code = torch.cat([content, motion], 1)
         x = self.first(code).unflatten(1, (-1, 4, 4))
+        x = x if state is None else x + state
         for block in self.blocks:
             x = block(x, code)
         return self.last(F.relu(self.norm(x))).tanh()

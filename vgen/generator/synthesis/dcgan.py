@@ -45,8 +45,12 @@ class DCGAN(nn.Sequential):
             width = narrower
         last = nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1, bias=False)
         super().__init__(*layers, last, nn.Tanh())
+        self.state_shape = (first.out_channels, 4, 4)
         self.checkpointing = checkpointing
 
-    def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+    def forward(self, content: Tensor, motion: Tensor, state: Tensor | None = None) -> Tensor:
         code = torch.cat([content, motion], 1)[:, :, None, None]
-        return run_stages(nn.Sequential(*self), code, checkpointing=self.checkpointing)
+        first, *rest = self
+        if state is None:
+            return run_stages(nn.Sequential(first, *rest), code, checkpointing=self.checkpointing)
+        return run_stages(nn.Sequential(*rest), first(code) + state, checkpointing=self.checkpointing)

@@ -45,9 +45,11 @@ class R3GANSynthesis(nn.Module):
     ):
         super().__init__()
         outwards = widths(stage_count(size, patch), base_channels, max_channels)[::-1]
+        self.state_shape = (outwards[0], 4, 4)
         self.basis = Basis(content_dim + motion_dim, outwards[0], (4, 4))
         self.stages = stages(outwards, up=True, blocks=blocks, expansion=expansion, group_width=group_width)
         self.last = ToPixels(outwards[-1], channels, patch)
 
-    def forward(self, content: Tensor, motion: Tensor) -> Tensor:
-        return self.last(self.stages(self.basis(torch.cat([content, motion], 1))))
+    def forward(self, content: Tensor, motion: Tensor, state: Tensor | None = None) -> Tensor:
+        first = self.basis(torch.cat([content, motion], 1))
+        return self.last(self.stages(first if state is None else first + state))

@@ -38,6 +38,7 @@ class TGANSynthesis(nn.Module):
         super().__init__()
         narrowest = max(base_channels // 2, 1)
         width, *rest = [*reversed(widths(doublings(size), base_channels, max_channels)), narrowest]
+        self.state_shape = (width, 4, 4)
         half = width // 2
         self.from_content = _projection(content_dim, width - half if motion_dim else width)
         self.from_motion = _projection(motion_dim, half) if motion_dim else None
@@ -48,11 +49,11 @@ class TGANSynthesis(nn.Module):
             width = narrower
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, channels, 3, padding=1), nn.Tanh())
 
-    def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+    def forward(self, content: Tensor, motion: Tensor, state: Tensor | None = None) -> Tensor:
         maps = self.from_content(content)
         if self.from_motion is not None:
             maps = torch.cat([maps, self.from_motion(motion)], 1)
-        return self.layers(maps)  # (N, C, size, size)
+        return self.layers(maps if state is None else maps + state)  # (N, C, size, size)
 
 
 def _projection(code_dim: int, channels: int) -> nn.Sequential:
