@@ -11,6 +11,7 @@ from vgen.generator.framewise import Framewise
 from vgen.generator.motion.deconv1d import Deconv1dMotion
 from vgen.generator.motion.fourier import FourierMotion
 from vgen.generator.motion.gru import GRUMotion
+from vgen.generator.motion.lstm import LSTMMotion
 from vgen.generator.motion.lstm_residual import LSTMResidualMotion
 from vgen.generator.motion.noise import NoiseMotion
 from vgen.generator.motion.sinusoid import SinusoidMotion
@@ -19,6 +20,7 @@ from vgen.generator.motion.static import StaticMotion
 from vgen.generator.synthesis.biggan import BigGAN
 from vgen.generator.synthesis.dcgan import DCGAN
 from vgen.generator.synthesis.r3gan import R3GANSynthesis
+from vgen.generator.synthesis.stylegan2 import StyleGAN2
 from vgen.generator.synthesis.tgan import TGANSynthesis
 
 ANCHORED = {"motion_dim": 4, "noise_dim": 3, "kernel": 3}
@@ -26,6 +28,7 @@ MOTIONS = {
     "deconv1d": partial(Deconv1dMotion, motion_dim=3, base_channels=2),
     "fourier": partial(FourierMotion, **ANCHORED),
     "gru": partial(GRUMotion, motion_dim=3),
+    "lstm": partial(LSTMMotion, motion_dim=3, noise_dim=4),
     "lstm_residual": partial(LSTMResidualMotion, hidden_dim=4, components=2),
     "noise": partial(NoiseMotion, motion_dim=3),
     "sinusoid": partial(SinusoidMotion, motion_dim=3, noise_dim=4, bands=2),
@@ -36,6 +39,7 @@ SYNTHESES = {
     "biggan": partial(BigGAN, max_channels=8),
     "dcgan": partial(DCGAN, max_channels=8),
     "r3gan": partial(R3GANSynthesis, max_channels=8, blocks=1),
+    "stylegan2": partial(StyleGAN2, max_channels=8, w_dim=6),
     "tgan": partial(TGANSynthesis, max_channels=8),
 }
 FRAMES = 16
