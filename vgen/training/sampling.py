@@ -20,5 +20,4 @@ def generate_clips(
     Yields uint8 (b, T, H, W, C) on the CPU.
     """
     clips = GeneratedClips(generator, count=count, times=times, labels=labels, seed=seed)
-    for start in range(0, count, batch):
-        yield clips.read(range(start, min(start + batch, count)))
+    return clips.in_batches(batch)
