@@ -20,7 +20,9 @@ def test_a_step_of_an_experiment(tmp_path: Path, option: str) -> None:
 
 def test_styleganv_as_published() -> None:
     """Gamma, the law of distances, and the sizes of both networks, from the experiment alone."""
-    config = compose("experiment=styleganv_ffs", "data.path=somewhere", "paths.run=unused", "callback=[progress]")
+    config = compose(
+        "experiment=styleganv_ffs", "data.path=somewhere", "paths.run=unused", "callback=[progress]"
+    )
     r1 = plain(config.regularizer)["r1"]
     assert r1["weight"] == pytest.approx(0.2048)
     assert (r1["interval"], r1["frames"]) == (16, "mean")
