@@ -96,6 +96,17 @@ def test_whole_and_frame_by_frame_are_the_same_video():
     torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=1e-4)
 
 
+def test_half_precision_stays_near():
+    generator = build()
+    times = regular_times(2, 3, 5)
+    latent = generator.sample_latent(2, times, rng.generator(0))
+    exact = generator(latent, times)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = generator(latent, times)
+    assert rough.dtype == torch.float32
+    assert (rough - exact).abs().max() < 0.1 * exact.abs().max()
+
+
 def test_time_zero_is_the_same_whatever_the_direction():
     """There only the content speaks, since the time multiplies all of the motion."""
     generator = build()

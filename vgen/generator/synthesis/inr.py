@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vgen.layer.coordinates import CoordinateWaves
 from vgen.layer.factorized_layer import FactorizedLayer
 from vgen.layer.mapping import MappingNetwork
-from vgen.layer.precision import at_least_float32, precision_of
+from vgen.layer.precision import at_least_float32
 from vgen.layer.pyramid import doublings, widths
 from vgen.layer.style_layer import StyleToPixels
 
@@ -114,8 +114,7 @@ class _Block(nn.Module):
             image = F.interpolate(image, scale_factor=2.0, mode="nearest")
         for layer in self.layers:
             x = layer(x, w)
-        with precision_of(x, reduced=False):
-            return x, image + at_least_float32(self.pixels(x, w))
+        return x, image + at_least_float32(self.pixels(x, w))
 
 
 def _with_waves(x: Tensor, waves: Tensor) -> Tensor:
