@@ -102,6 +102,7 @@ def test_frames_are_those_of_the_protocol_where_training_is_sparse(run: Path, tm
     ("words", "message"),
     [
         (["chunk=0"], "chunk=0: must be a whole number"),
+        (["start=soon"], "start=soon: must be a number"),
         (["truncation.content=2"], "truncation.content=2: must lie between 0 and 1"),
     ],
 )

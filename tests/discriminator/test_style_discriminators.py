@@ -4,15 +4,14 @@ import copy
 
 import pytest
 import torch
+from judges import check_gradients_of_gradients, check_two_processes_judge_as_one
 from torch import Tensor, nn
-from two_halves import as_one_process, as_processes
 
 from vgen import rng
-from vgen.clip import Clip, Discriminator, Judgement, regular_times
+from vgen.clip import Clip, Discriminator, regular_times
 from vgen.discriminator.digan import DIGANDiscriminator
 from vgen.discriminator.mocogan_sg2 import MoCoGANSG2Discriminator
 from vgen.discriminator.styleganv import StyleGANVDiscriminator
-from vgen.layer.score import score_gradient
 
 VARIANTS = {
     "styleganv": (StyleGANVDiscriminator, {"time_dim": 4, "longest": 16}),
@@ -37,14 +36,6 @@ def clips(batch: int = 4, frames: int = 3, size: int = 16) -> Clip:
     return Clip(video, regular_times(batch, frames), torch.arange(batch) % 2)
 
 
-def double(clip: Clip) -> Clip:
-    return clip.with_video(clip.video.double())
-
-
-def total(judgement: Judgement) -> Tensor:
-    return torch.stack([logits.square().sum() for logits in judgement.logits.values()]).sum()
-
-
 @pytest.mark.parametrize(("size", "frames", "classes"), [(8, 2, 0), (32, 3, 2), (64, 16, 0), (128, 3, 0)])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_sizes_and_lengths(variant: str, size: int, frames: int, classes: int):
@@ -58,47 +49,17 @@ def test_sizes_and_lengths(variant: str, size: int, frames: int, classes: int):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradients_and_their_gradients_reach_every_parameter(variant: str):
-    network = make(variant)
-    clip = clips()
-    judgement = network(Clip(clip.video.requires_grad_(), clip.times, clip.label))
-    gradient = score_gradient(judgement, clip.video)
-    assert gradient.flatten(1).any(1).all()
-    (gradient.square().sum() + total(judgement)).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.any(), name
+    check_gradients_of_gradients(make(variant), clips())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("group", [2, 4, None])
 def test_two_processes_judge_as_one(variant: str, group: int | None):
-    """Values, running statistics, and the gradient of a penalty on the pixels' gradient."""
-    original = make(
-        variant, minibatch_group=group, **({"noise_sigma": 0.0} if variant == "mocogan_sg2" else {})
+    still = {"noise_sigma": 0.0} if variant == "mocogan_sg2" else {}
+    whole = clips()
+    check_two_processes_judge_as_one(
+        make(variant, minibatch_group=group, **still).double(), whole.with_video(whole.video.double())
     )
-    original = original.double()
-
-    def work(clip: Clip):
-        network = copy.deepcopy(original)
-        clip = clip.with_video(clip.video.clone().requires_grad_())
-        judgement = network(clip)
-        gradient = score_gradient(judgement, clip.video)
-        (gradient.square().sum() + total(judgement)).backward()
-        grads = {name: parameter.grad for name, parameter in network.named_parameters()}
-        return dict(judgement.logits), gradient.detach(), grads, dict(network.named_buffers())
-
-    whole = double(clips())
-    halves = [Clip(whole.video[i : i + 2], whole.times[i : i + 2], whole.label[i : i + 2]) for i in (0, 2)]
-    logits, gradient, grads, buffers = as_one_process(work, whole)
-    split = as_processes(work, halves)
-    for head, values in logits.items():
-        torch.testing.assert_close(torch.cat([part[0][head] for part in split]), values)
-    torch.testing.assert_close(torch.cat([part[1] for part in split]), gradient)
-    for name, value in grads.items():
-        torch.testing.assert_close(sum(part[2][name] for part in split), value, msg=name)
-    for part in split:
-        torch.testing.assert_close(part[3], buffers)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

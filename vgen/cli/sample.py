@@ -38,6 +38,10 @@ def sample(config: DictConfig) -> None:
     for key in ("count", "batch", "chunk"):
         if not isinstance(config[key], int) or config[key] < 1:
             raise ConfigError(f"{key}={config[key]}: must be a whole number of at least 1")
+    for key in ("start", "truncation.content", "truncation.motion"):
+        value = OmegaConf.select(config, key)
+        if not isinstance(value, int | float):
+            raise ConfigError(f"{key}={value}: must be a number")
     if config.grid not in (None, GRID):
         raise ConfigError(f"grid={config.grid}: choose {GRID} or null")
     side = math.isqrt(config.count)
@@ -130,9 +134,8 @@ def sample_times(trained: Trained, frames: int | None, stride: float | None, sta
     clip = trained.config.clip
     if frames is not None and frames < 1:
         raise ConfigError(f"frames={frames}: must be at least 1")
-    compared = OmegaConf.select(
-        trained.config, "protocol.frames"
-    )  # more than clip.frames where training is sparse
+    # More than clip.frames where training is sparse.
+    compared = OmegaConf.select(trained.config, "protocol.frames")
     frames = int(frames or trained.contract.frames or compared or clip.frames)
     if stride not in (None, clip.stride) and not trained.contract.reads_times:
         raise ConfigError(

@@ -17,7 +17,7 @@ class MoCoGANSG2Discriminator(nn.Module):
 
     StyleGAN2's residual judge sees every frame; MoCoGAN's 3-D convolutions see the clip, which learn at a tenth of the
     rate. Heads: "image" (B, T) and "video" (B, positions). Features "image" (B, T, D, 4, 4) and "video"
-    (B, D, t, h, w) are the last maps.
+    (B, D, t, h, w) are the last maps. The authors take R1 of the image's logits alone; `regularizer=r1` is of both.
 
     Source: universome/stylegan-v: src/training/mocogan.py and configs/model/mocogan.yaml. There clips too short for the
     temporal kernels are padded as one is told to; here as much as their length asks for. The rate is lowered by keeping
