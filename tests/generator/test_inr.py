@@ -121,9 +121,30 @@ def test_time_zero_is_the_same_whatever_the_direction():
 def test_labels_stand_before_the_time():
     motion = DirectionMotion(motion_dim=2, label_dim=2, span=4.0)
     times = torch.tensor([[1.0, -2.0]])
-    code = motion({"motion_code": torch.tensor([[5.0, 6.0]])}, times, torch.tensor([[0.0, 1.0]]))
+    latent = {"motion_code": torch.tensor([[5.0, 6.0]]), "motion_start": torch.tensor([0])}
+    code = motion(latent, times, torch.tensor([[0.0, 1.0]]))
     assert code.tolist() == [[[5.0, 6.0, 0.0, 1.0, 0.25], [5.0, 6.0, 0.0, 1.0, -0.5]]]
     assert motion.dim == 5
+
+
+def test_in_training_pairs_begin_where_digans_do():
+    """Given their distances, the law of the first of two sorted draws, Beta(2, 1) and Beta(1, 2)."""
+    numbers = torch.rand(2, 20000, generator=torch.Generator().manual_seed(1))
+    pairs = torch.stack([numbers[0].sqrt(), 1 - (1 - numbers[1]).sqrt()]).sort(0).values
+    motion = DirectionMotion(motion_dim=1, span=15.0, begin="window")
+    times = 15 * torch.stack([torch.zeros(20000), pairs[1] - pairs[0]], 1)
+    latent = motion.sample_latent(20000, times, rng.generator(0))
+    placed = motion(latent, times, None)[:, :, -1]
+    assert placed.min() >= 0
+    assert placed.max() <= 1
+    quantiles = torch.linspace(0.02, 0.98, 25)
+    for frame in (0, 1):
+        torch.testing.assert_close(
+            placed[:, frame].quantile(quantiles), pairs[frame].quantile(quantiles), atol=0.02, rtol=0
+        )
+    near = (pairs[1] - pairs[0] - 0.3).abs() < 0.05
+    torch.testing.assert_close(placed[near, 0].std(), pairs[0][near].std(), atol=0.01, rtol=0)
+    assert not motion.eval().sample_latent(5, times[:5], rng.generator(0))["motion_start"].any()
 
 
 @pytest.mark.parametrize(("size", "start_size"), [(8, 32), (16, 4), (32, 32), (64, 32)])
@@ -143,5 +164,7 @@ def test_what_cannot_be():
         build(start_size=12)
     with pytest.raises(ValueError, match="span=0"):
         DirectionMotion(span=0.0)
+    with pytest.raises(ValueError, match="begin=late"):
+        DirectionMotion(begin="late")
     with pytest.raises(ValueError, match="timed=true"):
         INR(content_dim=3, motion_dim=0, size=8, timed=True)

@@ -75,7 +75,7 @@ class INR(nn.Module):
         for number, (wide, narrow) in enumerate(pairwise(outwards)):
             reached = 8 << number
             joining = waves_at(reached) if reached > start else None
-            layers = 3 if reached >= 128 else 2
+            layers = 3 if reached in (128, 256) else 2  # as published; larger frames are not
             self.blocks.append(_Block(wide, narrow, w_dim, channels, joining, layers=layers, rank=rank))
 
     def forward(self, content: Tensor, motion: Tensor) -> Tensor:
