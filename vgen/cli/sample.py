@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
+from tqdm import tqdm
 
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
@@ -101,6 +102,8 @@ def _write_long(clips: GeneratedClips, config: DictConfig, folder: Path) -> None
         file = folder / f"{number:06d}.{config.format}"
         return mp4_writer(file, config.fps) if config.format == "mp4" else npy_writer(file, len(clips.times))
 
+    frames = len(clips) * len(clips.times)
+    bar = tqdm(total=frames, desc="Sampling", unit="frame", unit_scale=True, disable=None)
     for indices in batches(len(clips), config.batch):
         with ExitStack() as stack:
             writers = [stack.enter_context(writer(number)) for number in indices]
@@ -111,6 +114,8 @@ def _write_long(clips: GeneratedClips, config: DictConfig, folder: Path) -> None
                     write(clip)
                 if write_grid is not None:
                     write_grid(tile(chunk))
+                bar.update(chunk.shape[0] * chunk.shape[1])
+    bar.close()
     print(f"{config.count} clips in {folder}")
     if config.format == "mp4":
         print(f"grid of {min(config.count, config.batch)}: {grid}")

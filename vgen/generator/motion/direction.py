@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from vgen.clip import Latent
 from vgen.layer.label import append_label
 
-_TICKS = (
-    256  # to a frame: a whole number of them is no part of the latent that a regulariser would differentiate
-)
+# A whole number of ticks, so many to a frame, is no part of the latent that a regulariser would differentiate.
+_TICKS = 256
 
 
 class DirectionMotion(nn.Module):
