@@ -171,7 +171,7 @@ class Need:
 SPACED = "sparse stretch coarse_to_fine beta_pair"  # clips whose frames lie at different distances
 NAMED = "classification acgan infogan"
 NEEDS = (
-    Need({"sampler": SPACED}, "sampler=consecutive", only={"generator": "framewise"}),
+    Need({"sampler": SPACED}, "sampler=consecutive", only={"generator": "framewise styleganv digan"}),
     Need(
         {"sampler": SPACED, "generator": "framewise"},
         "sampler=consecutive",

@@ -7,7 +7,7 @@ import torch
 from av.video.reformatter import Interpolation
 from PIL import Image
 
-from vgen.media import tile, write_gif, write_mp4, write_npy, write_png, write_video
+from vgen.media import mp4_writer, npy_writer, tile, write_gif, write_mp4, write_npy, write_png, write_video
 
 # With the default flags the reader repeats chroma samples and adds an error of its own.
 SMOOTH = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
@@ -146,3 +146,31 @@ def test_says_what_is_wrong(tmp_path):
             write_gif(tmp_path / "a.gif", clip(), fps)
     with pytest.raises(ValueError, match="tile takes clips"):
         tile(clip())
+
+
+def test_written_bit_by_bit(tmp_path):
+    pixels = clip(9, 33, 17)
+    with mp4_writer(tmp_path / "parts.mp4", fps=12) as write:
+        for part in np.split(pixels, [1, 5]):
+            write(part)
+    frames = frames_of(tmp_path / "parts.mp4")
+    assert frames.shape == (9, 34, 18, 3)
+    assert min(psnr(frame[:33, :17], true) for frame, true in zip(frames, pixels, strict=True)) > 30
+    with npy_writer(tmp_path / "parts.npy", 9) as write:
+        for part in np.split(pixels, [4]):
+            write(part)
+    assert np.array_equal(np.load(tmp_path / "parts.npy"), pixels)
+
+
+def test_a_file_that_was_not_finished_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="4 of 9 frames"), npy_writer(tmp_path / "a.npy", 9) as write:
+        write(clip(4))
+
+    def broken() -> None:
+        with mp4_writer(tmp_path / "a.mp4", fps=5) as write:
+            write(clip(4))
+            write(clip(4).astype(float))
+
+    with pytest.raises(ValueError, match="uint8"):
+        broken()
+    assert list(tmp_path.iterdir()) == []

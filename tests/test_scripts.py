@@ -16,6 +16,11 @@ SMALL = ("clip.size=16", "clip.frames=4", "width=4", "batch=2")
         ("bench_train", ("tiny=true", "rounds=1", "steps=2"), "ms more"),
         ("bench_mocogan", ("rounds=1", "steps=1", "batch=2", "image_batch=2"), "vgen / original"),
         ("bench_levers", ("only=fused", "rounds=1", "steps=1", *SMALL), "fused"),
+        (
+            "bench_layers",
+            ("--size=16", "--width=4", "--clips=1", "--frames=1", "--rounds=1"),
+            "3x3 modulated, up",
+        ),
         pytest.param(
             "bench_scaling", ("rounds=2", "steps=1", *SMALL), "strong scaling", marks=pytest.mark.slow
         ),

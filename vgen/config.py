@@ -176,6 +176,7 @@ def _job_type(run: str) -> str:
 for _name, _function in {
     "steps": steps_of,
     "divided": lambda number, by: number // by,
+    "r1_gamma": lambda size, batch: 2e-4 * size**2 / batch,  # StyleGAN2-ADA's heuristic
     "wandb_offline": _wandb_offline,
     "basename": lambda path: Path(path).name,
     "parent_name": lambda path: Path(path).resolve().parent.name,

@@ -6,6 +6,7 @@ folders, and leaves either the whole file or none.
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,7 @@ from vgen.files import replacing
 
 Pixels = np.ndarray | torch.Tensor
 Target = str | PathLike[str]
+Writer = Callable[[Pixels], None]
 
 GIF_FPS = 50  # browsers slow down gifs that ask for more
 BETWEEN = 255  # grey level of the lines between tiles
@@ -51,26 +53,64 @@ def write_mp4(path: Target, pixels: Pixels, fps: float) -> None:
 
     4:2:0 video has even sides: an odd one gets its last row or column twice.
     """
-    frames, rate = _rgb(pixels), _rate(fps)
-    height, width = frames.shape[1:3]
-    frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frames = _rgb(pixels)  # what is no clip is refused before there is a file
+    with mp4_writer(path, fps) as write:
+        write(frames)
+
+
+@contextmanager
+def mp4_writer(path: Target, fps: float) -> Iterator[Writer]:
+    """A function that takes the frames (T, H, W, C) of an mp4 (`write_mp4`) bit by bit."""
+    rate, number = _rate(fps), 0
     with (
         replacing(path) as partial,
         av.open(partial, "w", format="mp4", options={"movflags": "faststart"}) as out,
     ):
         stream = out.add_stream("libx264", rate=rate, options={"crf": "15", "preset": "medium"})
-        stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         # 1 is BT.709 in all three; a player that has to guess gets the colours of small videos wrong.
         context.colorspace = context.color_primaries = context.color_trc = 1
         context.color_range = ColorRange.MPEG
-        for frame in _video_frames(frames, rate):
-            yuv = frame.reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
-            out.mux(stream.encode(yuv))
+
+        def write(pixels: Pixels) -> None:
+            nonlocal number
+            frames = _rgb(pixels)
+            height, width = frames.shape[1:3]
+            frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+            if number == 0:
+                stream.height, stream.width = frames.shape[1:3]
+            for frame in _video_frames(frames, rate, first=number):
+                yuv = frame.reformat(
+                    format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+                )
+                out.mux(stream.encode(yuv))
+            number += len(frames)
+
+        yield write
         out.mux(stream.encode(None))
+
+
+@contextmanager
+def npy_writer(path: Target, frames: int) -> Iterator[Writer]:
+    """A function that takes the pixels (t, H, W, C) of a clip of `frames` frames bit by bit, onto the disk."""
+    with replacing(path) as partial:
+        memory: np.memmap | None = None
+        number = 0
+
+        def write(pixels: Pixels) -> None:
+            nonlocal memory, number
+            checked = _checked(pixels)
+            if memory is None:
+                shape = (frames, *checked.shape[1:])
+                memory = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+            memory[number : number + len(checked)] = checked
+            number += len(checked)
+
+        yield write
+        if number != frames:
+            raise ValueError(f"{path}: {number} of {frames} frames were written")
+        del memory
 
 
 def write_gif(path: Target, pixels: Pixels, fps: float) -> None:
@@ -163,8 +203,8 @@ def _rate(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1001)  # 29.97 -> 30000/1001 and the like
 
 
-def _video_frames(frames: np.ndarray, rate: Fraction) -> Iterator[av.VideoFrame]:
-    for i, pixels in enumerate(frames):
+def _video_frames(frames: np.ndarray, rate: Fraction, first: int = 0) -> Iterator[av.VideoFrame]:
+    for i, pixels in enumerate(frames, first):
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         frame.pts, frame.time_base = i, 1 / rate
         yield frame

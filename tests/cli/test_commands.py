@@ -378,6 +378,8 @@ def test_bad_checkpoints_are_told_in_one_line(
     torch.save(contents, tmp_path / "other.ckpt")
     assert "is of another model" in error_of(capsys, "sample", f"checkpoint={tmp_path / 'other.ckpt'}")
     assert "as it was trained on" in error_of(capsys, "sample", f"checkpoint={run}", "stride=3")
+    assert "does not read times" in error_of(capsys, "sample", f"checkpoint={run}", "start=3")
+    assert "no mapping network" in error_of(capsys, "sample", f"checkpoint={run}", "truncation.content=0.5")
     assert "frames=0" in error_of(capsys, "sample", f"checkpoint={run}", "frames=0")
     assert "label=2" in error_of(capsys, "sample", f"checkpoint={run}", "label=2")
     assert "format=avi" in error_of(capsys, "sample", f"checkpoint={run}", "format=avi")

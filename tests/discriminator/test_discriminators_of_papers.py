@@ -4,18 +4,17 @@ import copy
 
 import pytest
 import torch
+from judges import check_gradients_of_gradients, check_two_processes_judge_as_one, total
 from torch import Tensor, nn
-from two_halves import as_one_process, as_processes
 
 from vgen import rng
-from vgen.clip import Clip, Discriminator, Judgement, regular_times
+from vgen.clip import Clip, Discriminator, regular_times
 from vgen.discriminator.dvdgan import DVDGANDiscriminator
 from vgen.discriminator.g3an import G3ANDiscriminator
 from vgen.discriminator.mocogan_hd import MoCoGANHDDiscriminator
 from vgen.discriminator.tgan import TGANDiscriminator
 from vgen.discriminator.tganv2 import TGANv2Discriminator
 from vgen.discriminator.tsm import TSMDiscriminator
-from vgen.layer.score import score_gradient
 
 VARIANTS = {
     "tgan": (TGANDiscriminator, {}),
@@ -43,13 +42,6 @@ def clips(batch: int = 4, frames: int = 8, size: int = 16, *, double: bool = Fal
     video = torch.rand(batch, 3, frames, size, size, generator=generator) * 2 - 1
     label = torch.arange(batch) % 3
     return Clip(video.double() if double else video, regular_times(batch, frames), label)
-
-
-def total(judgement: Judgement) -> Tensor:
-    values = [logits.square().sum() for logits in judgement.logits.values()]
-    if judgement.class_logits is not None:
-        values.append(judgement.class_logits.square().sum())
-    return torch.stack(values).sum()
 
 
 @pytest.mark.parametrize(("size", "frames"), [(32, 8), (32, 16), (64, 8), (64, 16), (128, 8), (128, 16)])
@@ -83,15 +75,7 @@ def test_gradients_and_their_gradients_reach_every_parameter(variant: str):
     for name, parameter in network.named_parameters():
         if name.endswith("gamma"):  # at 0 it would keep gradients from what stands behind it
             nn.init.ones_(parameter)
-    clip = clips()
-    judgement = network(Clip(clip.video.requires_grad_(), clip.times, clip.label))
-    gradient = score_gradient(judgement, clip.video)
-    assert gradient.flatten(1).any(1).all()
-    (gradient.square().sum() + total(judgement)).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.any(), name
+    check_gradients_of_gradients(network, clips())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -104,30 +88,7 @@ def test_every_frame_is_seen(variant: str):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_two_processes_judge_as_one(variant: str):
-    """Values, running statistics, and the gradient of a penalty on the pixels' gradient."""
-    original = make(variant, double=True)
-
-    def work(clip: Clip):
-        network = copy.deepcopy(original)
-        clip = clip.with_video(clip.video.clone().requires_grad_())
-        judgement = network(clip)
-        gradient = score_gradient(judgement, clip.video)
-        (gradient.square().sum() + total(judgement)).backward()
-        # What never reaches the score of a clip has no gradient from it.
-        grads = {n: p.grad for n, p in network.named_parameters() if p.grad is not None}
-        return dict(judgement.logits), gradient.detach(), grads, dict(network.named_buffers())
-
-    whole = clips(double=True)
-    halves = [Clip(whole.video[i : i + 2], whole.times[i : i + 2], whole.label[i : i + 2]) for i in (0, 2)]
-    logits, gradient, grads, buffers = as_one_process(work, whole)
-    split = as_processes(work, halves)
-    for head, values in logits.items():
-        torch.testing.assert_close(torch.cat([part[0][head] for part in split]), values)
-    torch.testing.assert_close(torch.cat([part[1] for part in split]), gradient)
-    for name, value in grads.items():
-        torch.testing.assert_close(sum(part[2][name] for part in split), value, msg=name)
-    for part in split:
-        torch.testing.assert_close(part[3], buffers)
+    check_two_processes_judge_as_one(make(variant, double=True), clips(double=True))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vgen import rng
 from vgen.clip import regular_times
+from vgen.generator.motion.direction import DirectionMotion
 from vgen.generator.motion.fourier import FourierMotion
 from vgen.generator.motion.noise import NoiseMotion
 from vgen.generator.motion.sinusoid import SinusoidMotion
@@ -17,6 +18,7 @@ from vgen.layer.anchors import pick
 
 SMALL = {"motion_dim": 6, "noise_dim": 4, "distance": 8.0, "kernel": 3}
 MOTIONS = {
+    "direction": partial(DirectionMotion, motion_dim=3),
     "fourier": partial(FourierMotion, **SMALL),
     "noise": partial(NoiseMotion, motion_dim=3),
     "sinusoid": partial(SinusoidMotion, motion_dim=3, noise_dim=4),
@@ -51,7 +53,7 @@ def test_whole_chunked_and_frame_by_frame_are_the_same_video(name: str):
     assert not torch.allclose(codes(motion, times, label=LABEL.flip(0)), whole)
 
 
-@pytest.mark.parametrize("name", ["fourier", "sinusoid", "spline", "static"])
+@pytest.mark.parametrize("name", ["direction", "fourier", "sinusoid", "spline", "static"])
 def test_one_latent_serves_any_times_in_its_range(name: str):
     motion = make(MOTIONS[name])
     times = regular_times(2, 50)

@@ -59,27 +59,29 @@ class Walk(Ramp):
 class Show(nn.Module):
     """A frame whose single row of pixels is its code."""
 
-    def __init__(self, *, content_dim: int, motion_dim: int):
+    def __init__(self, *, content_dim: int, motion_dim: int, label_dim: int):
         super().__init__()
-        self.widths = content_dim, motion_dim
+        self.widths = content_dim + label_dim, motion_dim
 
     def forward(self, content: Tensor, motion: Tensor) -> Tensor:
         assert (content.shape[1], motion.shape[1]) == self.widths
         return torch.cat([content, motion], 1)[:, None, None, :]
 
 
-@pytest.mark.parametrize("label_to", ["motion", "synthesis"])
+@pytest.mark.parametrize("label_to", ["motion", "synthesis", "both"])
 def test_each_frame_gets_its_own_clips_content_label_and_motion(label_to):
     generator = Framewise(motion=Ramp, synthesis=Show, content_dim=1, classes=2, label_to=label_to)
     latent = {"content": torch.tensor([[100.0], [200.0], [300.0]]), "start": torch.tensor([0.0, 10.0, 20.0])}
     label = torch.tensor([1, 0, 1])
     video = generator(latent, regular_times(3, 4), label)
-    assert video.shape == (3, 1, 4, 1, 4)
+    assert video.shape == (3, 1, 4, 1, 6 if label_to == "both" else 4)
     for clip in range(3):
         for frame in range(4):
             content, motion = 100.0 * (clip + 1), 10.0 * clip + frame
             one_hot = [float(label[clip] == k) for k in range(2)]
-            expected = [content, *one_hot, motion] if label_to == "synthesis" else [content, motion, *one_hot]
+            before = [] if label_to == "motion" else one_hot
+            after = [] if label_to == "synthesis" else one_hot
+            expected = [content, *before, motion, *after]
             assert video[clip, 0, frame, 0].tolist() == expected
 
 
@@ -178,7 +180,9 @@ def test_labels():
     assert torch.equal(free(latent, times, label), free(latent, times))
     with pytest.raises(ValueError, match=r"generator\.classes=0"):
         mocogan(classes=2)(latent, times)
-    with pytest.raises(ValueError, match=r"generator\.label_to must be motion or synthesis, not 'content'"):
+    with pytest.raises(
+        ValueError, match=r"generator\.label_to must be motion, synthesis or both, not 'content'"
+    ):
         mocogan(label_to="content")
 
 

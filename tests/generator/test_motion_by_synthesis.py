@@ -9,8 +9,10 @@ from vgen import rng
 from vgen.clip import Generator, regular_times
 from vgen.generator.framewise import Framewise
 from vgen.generator.motion.deconv1d import Deconv1dMotion
+from vgen.generator.motion.direction import DirectionMotion
 from vgen.generator.motion.fourier import FourierMotion
 from vgen.generator.motion.gru import GRUMotion
+from vgen.generator.motion.lstm import LSTMMotion
 from vgen.generator.motion.lstm_residual import LSTMResidualMotion
 from vgen.generator.motion.noise import NoiseMotion
 from vgen.generator.motion.sinusoid import SinusoidMotion
@@ -18,14 +20,18 @@ from vgen.generator.motion.spline import SplineMotion
 from vgen.generator.motion.static import StaticMotion
 from vgen.generator.synthesis.biggan import BigGAN
 from vgen.generator.synthesis.dcgan import DCGAN
+from vgen.generator.synthesis.inr import INR
 from vgen.generator.synthesis.r3gan import R3GANSynthesis
+from vgen.generator.synthesis.stylegan2 import StyleGAN2
 from vgen.generator.synthesis.tgan import TGANSynthesis
 
 ANCHORED = {"motion_dim": 4, "noise_dim": 3, "kernel": 3}
 MOTIONS = {
     "deconv1d": partial(Deconv1dMotion, motion_dim=3, base_channels=2),
+    "direction": partial(DirectionMotion, motion_dim=3),
     "fourier": partial(FourierMotion, **ANCHORED),
     "gru": partial(GRUMotion, motion_dim=3),
+    "lstm": partial(LSTMMotion, motion_dim=3, noise_dim=4),
     "lstm_residual": partial(LSTMResidualMotion, hidden_dim=4, components=2),
     "noise": partial(NoiseMotion, motion_dim=3),
     "sinusoid": partial(SinusoidMotion, motion_dim=3, noise_dim=4, bands=2),
@@ -35,7 +41,9 @@ MOTIONS = {
 SYNTHESES = {
     "biggan": partial(BigGAN, max_channels=8),
     "dcgan": partial(DCGAN, max_channels=8),
+    "inr": partial(INR, max_channels=8, w_dim=6, waves=4, rank=2),
     "r3gan": partial(R3GANSynthesis, max_channels=8, blocks=1),
+    "stylegan2": partial(StyleGAN2, max_channels=8, w_dim=6),
     "tgan": partial(TGANSynthesis, max_channels=8),
 }
 FRAMES = 16
@@ -87,7 +95,7 @@ def test_clips_do_not_leak_and_the_label_is_heard(motion: str, synthesis: str):
     assert moves == (motion != "static")
 
 
-@pytest.mark.parametrize("motion", ["fourier", "noise", "sinusoid", "spline", "static"])
+@pytest.mark.parametrize("motion", ["direction", "fourier", "noise", "sinusoid", "spline", "static"])
 def test_a_long_video_can_be_made_in_pieces(motion: str):
     generator = build(motion, "dcgan").eval()
     assert generator.reads_times

@@ -40,3 +40,13 @@ def test_does_not_depend_on_the_batch(make_step):
         return Judgement({"video": clip.video.flatten(1).sum(1) * 2})
 
     assert R1()(make_step(same, batch=2)).item() == pytest.approx(R1()(make_step(same, batch=5)).item())
+
+
+def test_averaged_over_frames(make_step):
+    """As for images: a clip of T frames has one T-th of the sum."""
+    w = torch.randn(96, dtype=torch.float64)
+    step = make_step(lambda clip: Judgement({"video": clip.video.flatten(1) @ w}))
+    frames = step.real.video.shape[2]
+    torch.testing.assert_close(R1(frames="mean")(step), R1()(step) / frames)
+    with pytest.raises(ValueError, match="frames=max"):
+        R1(frames="max")

@@ -1,28 +1,31 @@
 """vgen sample: clips from a trained generator, and a grid of them."""
 
 import math
-from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
+from tqdm import tqdm
 
 from vgen.cli.errors import telling
 from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.clip import regular_times
 from vgen.config import CONF_DIR, ConfigError
-from vgen.media import tile, write_video
+from vgen.media import Writer, mp4_writer, npy_writer, tile, write_video
 from vgen.training.coded_clips import coded_clips
-from vgen.training.generated_clips import GeneratedClips
+from vgen.training.generated_clips import GeneratedClips, batches
 from vgen.training.given_frames import GivenFrames
-from vgen.training.sampling import generate_clips
 from vgen.training.swapped_clips import swapped_clips
+from vgen.training.truncated import Truncated
 
 FORMATS = ("mp4", "gif", "png", "npy")
+STREAMED = ("mp4", "npy")  # written bit by bit, so that memory does not grow with the length of a clip
 GRIDS = {"motion_content": swapped_clips, "codes": coded_clips}
 
 
@@ -36,9 +39,13 @@ def sample(config: DictConfig) -> None:
     """Write the clips that `config` asks for."""
     if config.format not in FORMATS:
         raise ConfigError(f"format={config.format}: choose {', '.join(FORMATS)}")
-    for key in ("count", "batch"):
+    for key in ("count", "batch", "chunk"):
         if not isinstance(config[key], int) or config[key] < 1:
             raise ConfigError(f"{key}={config[key]}: must be a whole number of at least 1")
+    for key in ("start", "truncation.content", "truncation.motion"):
+        value = OmegaConf.select(config, key)
+        if not isinstance(value, int | float):
+            raise ConfigError(f"{key}={value}: must be a number")
     if config.grid not in (None, *GRIDS):
         raise ConfigError(f"grid={config.grid}: choose {', '.join(GRIDS)} or null")
     count = config.count
@@ -49,13 +56,24 @@ def sample(config: DictConfig) -> None:
                 f"count={config.count}: grid={config.grid} has as many rows as columns: "
                 f"{count**2} or {(count + 1) ** 2}"
             )
-    trained = load_trained(config.checkpoint, pick_device(config.device))
+    trained = truncated(load_trained(config.checkpoint, pick_device(config.device)), config)
     folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
     given = given_for(trained, config.given, count=count, stride=config.stride, seed=config.seed)
-    labels = sample_labels(trained, count, config.label, given)
-    clips = (_in_grid if config.grid else _drawn)(trained, config, count, labels, given)
+    made = GeneratedClips(
+        trained.generator,
+        count=count,
+        times=sample_times(trained, config.frames, config.stride, config.start),
+        labels=sample_labels(trained, count, config.label, given),
+        seed=config.seed,
+        given=given,
+    )
+    long = not config.grid and made.is_long(config.chunk)
+    clips = _in_grid(made, config.grid) if config.grid else made.in_batches(config.batch, config.chunk)
     for stale in folder.glob(f"[0-9][0-9][0-9][0-9][0-9][0-9].{config.format}"):
         stale.unlink()
+    if long and config.format in STREAMED:
+        _write_long(made, config, folder)
+        return
     grid: list[np.ndarray] = []
     number = 0
     for batch in clips:
@@ -76,49 +94,69 @@ def sample(config: DictConfig) -> None:
         print(f"grid of strips: {file}")
 
 
-def _drawn(
-    trained: Trained, config: DictConfig, count: int, labels: Tensor | None, given: GivenFrames | None
-) -> Iterable[Tensor]:
-    return generate_clips(
-        trained.generator,
-        count=count,
-        times=sample_times(trained, config.frames, config.stride),
-        labels=labels,
-        seed=config.seed,
-        given=given,
-        batch=config.batch,
-    )
-
-
-def _in_grid(
-    trained: Trained, config: DictConfig, count: int, labels: Tensor | None, given: GivenFrames | None
-) -> Iterable[Tensor]:
-    """The clips of the grid, row by row."""
-    clips = GeneratedClips(
-        trained.generator,
-        count=count,
-        times=sample_times(trained, config.frames, config.stride),
-        labels=labels,
-        seed=config.seed,
-        given=given,
-    )
+def _in_grid(clips: GeneratedClips, grid: str) -> Tensor:
+    """The clips of a grid, row by row."""
     try:
-        return GRIDS[config.grid](clips)
+        return GRIDS[grid](clips)
     except ValueError as error:
-        raise ConfigError(f"grid={config.grid}: {error}") from error
+        raise ConfigError(f"grid={grid}: {error}") from error
 
 
-def sample_times(trained: Trained, frames: int | None, stride: float | None) -> Tensor:
-    """Times (T,) of the clips to make; ConfigError if the generator cannot make them."""
+def _write_long(clips: GeneratedClips, config: DictConfig, folder: Path) -> None:
+    """Write clips while they are made, `chunk` frames at a time. The grid holds the clips of the first batch."""
+    grid = folder.parent / f"{folder.name}.mp4"
+
+    def writer(number: int) -> AbstractContextManager[Writer]:
+        file = folder / f"{number:06d}.{config.format}"
+        return mp4_writer(file, config.fps) if config.format == "mp4" else npy_writer(file, len(clips.times))
+
+    frames = len(clips) * len(clips.times)
+    bar = tqdm(total=frames, desc="Sampling", unit="frame", unit_scale=True, disable=None)
+    for indices in batches(len(clips), config.batch):
+        with ExitStack() as stack:
+            writers = [stack.enter_context(writer(number)) for number in indices]
+            gridded = config.format == "mp4" and indices[0] == 0
+            write_grid = stack.enter_context(mp4_writer(grid, config.fps)) if gridded else None
+            for chunk in clips.read_in_chunks(indices, config.chunk):
+                for write, clip in zip(writers, chunk, strict=True):
+                    write(clip)
+                if write_grid is not None:
+                    write_grid(tile(chunk))
+                bar.update(chunk.shape[0] * chunk.shape[1])
+    bar.close()
+    print(f"{config.count} clips in {folder}")
+    if config.format == "mp4":
+        print(f"grid of {min(config.count, config.batch)}: {grid}")
+
+
+def truncated(trained: Trained, config: DictConfig) -> Trained:
+    """`trained` with the truncation that `config` asks for."""
+    content, motion = config.truncation.content, config.truncation.motion
+    if content == motion == 1:
+        return trained
+    try:
+        generator = Truncated(trained.generator, content=content, motion=motion).eval()
+        generator.sample_latent(1, torch.zeros(1, 1), torch.Generator())  # says whether there is motion
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return replace(trained, generator=generator, contract=generator)
+
+
+def sample_times(trained: Trained, frames: int | None, stride: float | None, start: float = 0.0) -> Tensor:
+    """Times (T,) of the clips to make, from `start` on; ConfigError if the generator cannot make them."""
     clip = trained.config.clip
     if frames is not None and frames < 1:
         raise ConfigError(f"frames={frames}: must be at least 1")
-    frames = int(frames or trained.contract.frames or clip.frames)
+    # More than clip.frames where training is sparse.
+    compared = OmegaConf.select(trained.config, "protocol.frames")
+    frames = int(frames or trained.contract.frames or compared or clip.frames)
     if stride not in (None, clip.stride) and not trained.contract.reads_times:
         raise ConfigError(
             f"stride={stride}: this generator makes frames {clip.stride} apart, as it was trained on"
         )
-    times = regular_times(1, frames, clip.stride if stride is None else stride)
+    if start and not trained.contract.reads_times:
+        raise ConfigError(f"start={start}: this generator does not read times; its clips begin at 0")
+    times = regular_times(1, frames, clip.stride if stride is None else stride) + start
     try:
         trained.contract.check_times(times)
     except ValueError as error:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vgen.data.decode import Unreadable, decode
-from vgen.data.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Entry, natural
+from vgen.data.decode import decode
+from vgen.data.entry import Entry, Unreadable, natural
+from vgen.data.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from vgen.data.resize import Resample, Resize, to_square
 
 
@@ -115,7 +116,7 @@ def _first(root: Path, entry: Entry, frames: int, stride: int) -> np.ndarray:
     try:
         with closing(decode(root, entry)) as blocks:
             for block in blocks:
-                for frame in block:
+                for frame in block.pixels:
                     if number % stride == 0:
                         kept.append(frame)
                     if len(kept) == frames:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from vgen.clip import Latent
 from vgen.layer.label import one_hot
 
+LabelTo = Literal["motion", "synthesis", "both"]
+
 
 class Motion(Protocol):
     """Latent -> a code of width `dim` per frame. `frames` is the only length it can make, or None for any.
@@ -49,31 +51,33 @@ class Motion(Protocol):
 class Synthesis(Protocol):
     """Codes -> frames (N, C, H, W) in [-1, 1], up to what a network without a bounded last layer overshoots.
 
-    Built as `synthesis(content_dim=..., motion_dim=...)`; `motion_dim` is 0 where motion moves the content. One with
+    Built as `synthesis(content_dim=..., motion_dim=..., label_dim=...)`; `motion_dim` is 0 where motion moves the
+    content, and `label_dim` the width of the one-hot label that follows the content, 0 for none. One with
     `state_shape` (C, h, w) also takes a `state` (N, C, h, w), which it adds to its first map
     (`vgen.clip.Generator`).
     """
 
     def __call__(self, content: Tensor, motion: Tensor) -> Tensor:
-        """`content` (N, content_dim) and `motion` (N, motion_dim) of N frames."""
+        """`content` (N, content_dim + label_dim) and `motion` (N, motion_dim) of N frames."""
         ...
 
 
 class Framewise(nn.Module):
     """Any motion source drives any synthesis network (scheme: MoCoGAN, Tulyakov et al. 2018, §3).
 
-    A frame is painted from the content code and its motion code. With `label_to="synthesis"` the content code
-    is followed by the label.
+    A frame is painted from the content code and its motion code. With `label_to="synthesis"`, or "both",
+    the content code is followed by the label.
 
     Args:
         motion: called as `motion(content_dim=..., label_dim=...)`, gives a `Motion`.
-        synthesis: called as `synthesis(content_dim=..., motion_dim=...)`, gives a `Synthesis`.
+        synthesis: called as `synthesis(content_dim=..., motion_dim=..., label_dim=...)`, gives a `Synthesis`.
         content_dim: width of the content code, one per clip.
         content_law: "normal" draws the content from N(0, I), "uniform" from U(-1, 1) as TGAN does.
         classes: number of classes; 0 is unconditional, and labels are then ignored.
         label_to: where a one-hot label enters. "motion" feeds the motion source at every frame: the paper's
             "z_A -> R_M", which it reports as the better one (motion control score 0.581 against 0.355).
-            "synthesis" feeds every frame's code: "z_A -> G_I", what the published code does.
+            "synthesis" feeds every frame's code: "z_A -> G_I", what the published code does. "both" is what StyleGAN-V
+            does.
     """
 
     def __init__(
@@ -84,26 +88,30 @@ class Framewise(nn.Module):
         content_dim: int = 50,
         content_law: Literal["normal", "uniform"] = "normal",
         classes: int = 0,
-        label_to: Literal["motion", "synthesis"] = "motion",
+        label_to: LabelTo = "motion",
     ):
         super().__init__()
-        if label_to not in ("motion", "synthesis"):
-            raise ValueError(f"generator.label_to must be motion or synthesis, not {label_to!r}")
+        if label_to not in ("motion", "synthesis", "both"):
+            raise ValueError(f"generator.label_to must be motion, synthesis or both, not {label_to!r}")
         if content_law not in ("normal", "uniform"):
             raise ValueError(f"generator.content_law must be normal or uniform, not {content_law!r}")
-        to_motion, to_synthesis = (classes, 0) if label_to == "motion" else (0, classes)
         self.classes = classes
         self.label_to = label_to
+        to_motion, to_synthesis = (classes if self._label_to(part) else 0 for part in ("motion", "synthesis"))
         self.content_dim = content_dim
         self.content_law = content_law
         self.motion = motion(content_dim=content_dim, label_dim=to_motion)
         self.synthesis = synthesis(
-            content_dim=content_dim + to_synthesis,
+            content_dim=content_dim,
             motion_dim=0 if self.motion.moves_content else self.motion.dim,
+            label_dim=to_synthesis,
         )
         self.state_shape: tuple[int, int, int] | None = getattr(self.synthesis, "state_shape", None)
         self.frames = self.motion.frames
         self.reads_times = self.motion.reads_times
+
+    def _label_to(self, part: str) -> bool:
+        return self.label_to in (part, "both")
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """The part "content" (B, content_dim) and the parts of the motion source."""
@@ -124,12 +132,12 @@ class Framewise(nn.Module):
         """
         batch, frames = times.shape
         label_code = one_hot(label, self.classes, dtype=latent["content"].dtype) if self.classes else None
-        code, parts = self._codes(latent, times, label_code if self.label_to == "motion" else None)
+        code, parts = self._codes(latent, times, label_code if self._label_to("motion") else None)
         if self.motion.moves_content:
             content, motion = code, code[:, :, :0]
         else:
             content, motion = latent["content"][:, None].expand(-1, frames, -1), code
-        if label_code is not None and self.label_to == "synthesis":
+        if label_code is not None and self._label_to("synthesis"):
             content = torch.cat([content, label_code[:, None].expand(-1, frames, -1)], 2)
         # The frames of a clip side by side: (B*T, ...)
         state = [latent["state"].repeat_interleave(frames, 0)] if "state" in latent else []

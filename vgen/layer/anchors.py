@@ -140,4 +140,4 @@ def without_autocast(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _leaky(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, 0.2) * math.sqrt(2)
+    return F.leaky_relu(x, 0.2)  # without a gain, as in the code

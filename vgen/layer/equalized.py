@@ -12,13 +12,23 @@ class EqualizedLinear(nn.Module):
 
     An optimiser such as Adam then moves every layer by the same share of its spread, times `lr_multiplier`.
 
+    `first_bias` is what the bias is at first.
+
     Source: Karras et al. 2018, arXiv 1710.10196, §4.1; the multiplier from StyleGAN, 2019.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, lr_multiplier: float = 1.0):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        bias: bool = True,
+        lr_multiplier: float = 1.0,
+        first_bias: float = 0.0,
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
-        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.bias = nn.Parameter(torch.full((outputs,), first_bias / lr_multiplier)) if bias else None
         self.gain = lr_multiplier / math.sqrt(inputs)
         self.lr_multiplier = lr_multiplier
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,12 @@ from vgen.clip import GIVEN, Latent, as_generator, given_frames
 from vgen.protocol.pixels import Pixels, quantize
 from vgen.protocol.store import code_version, weights_hash
 from vgen.training.given_frames import GivenFrames
+
+
+def batches(count: int, batch: int) -> Iterator[Sequence[int]]:
+    """The numbers 0, ..., count - 1, `batch` at a time."""
+    for start in range(0, count, batch):
+        yield range(start, min(start + batch, count))
 
 
 class GeneratedClips:
@@ -83,16 +89,46 @@ class GeneratedClips:
         """Clips number `indices`: (b, T, H, W, C) uint8 on the CPU."""
         return self.make(self.latents(indices, "sample"), indices)
 
-    def latents(self, indices: Sequence[int], stream: str) -> Latent:
-        """The latents (b, ...) of clips number `indices` in a named stream of the seed, and what they are given."""
-        draw, times = as_generator(self.generator).sample_latent, self.times.expand(1, -1)
-        rows = [draw(1, times, rng.generator(self.seed, stream, index)) for index in indices]
+    def in_batches(self, batch: int, chunk: int | None = None) -> Iterator[Tensor]:
+        """All clips, `batch` at a time; long ones made `chunk` frames at a time."""
+        for indices in batches(self.count, batch):
+            if chunk is not None and self.is_long(chunk):
+                yield torch.cat(list(self.read_in_chunks(indices, chunk)), 1)
+            else:
+                yield self.read(indices)
+
+    def is_long(self, chunk: int) -> bool:
+        """Whether a clip has more than `chunk` frames and can be made in parts; one that continues another cannot."""
+        contract = as_generator(self.generator)
+        return (
+            self.given is None
+            and contract.reads_times
+            and contract.frames is None
+            and len(self.times) > chunk
+        )
+
+    def read_in_chunks(self, indices: Sequence[int], frames: int) -> Iterator[Tensor]:
+        """Clips number `indices`, `frames` frames at a time: (b, t, H, W, C) uint8 on the CPU.
+
+        Only for a generator that reads times: what each chunk takes does not depend on how long the clips are. Equal to
+        `read` but for the last digits of what is rounded to bytes.
+        """
+        for times in self.times.split(frames):
+            yield self.make(self.latents(indices, "sample", times), indices, times)
+
+    def latents(self, indices: Sequence[int], stream: str, times: Tensor | None = None) -> Latent:
+        """The latents (b, ...) of clips number `indices` in a named stream of the seed, at other times if given, and
+        the frames that they continue.
+        """
+        draw = as_generator(self.generator).sample_latent
+        at = (self.times if times is None else times).expand(1, -1)
+        rows = [draw(1, at, rng.generator(self.seed, stream, index)) for index in indices]
         drawn = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
         return drawn if self.given is None else drawn | {GIVEN: self.given.read(indices)}
 
     @torch.no_grad()
-    def make(self, latent: Latent, indices: Sequence[int]) -> Tensor:
-        """The clips (b, T, H, W, C) of `latent` with the labels of clips number `indices`."""
+    def make(self, latent: Latent, indices: Sequence[int], times: Tensor | None = None) -> Tensor:
+        """The clips (b, T, H, W, C) of `latent` with the labels of clips number `indices`, at other times if given."""
         generator = self.generator
         device = next(generator.parameters()).device
         label = None if self.labels is None else self.labels[torch.as_tensor(indices)].to(device)
@@ -100,7 +136,8 @@ class GeneratedClips:
         was_training = generator.training
         generator.eval()
         try:
-            made = generator(moved, self.times.to(device).expand(len(indices), -1), label)
+            at = (self.times if times is None else times).to(device).expand(len(indices), -1)
+            made = generator(moved, at, label)
             return quantize(made, self.pixels).cpu()
         finally:
             generator.train(was_training)

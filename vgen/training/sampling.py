@@ -29,5 +29,4 @@ def generate_clips(
     Yields uint8 (b, T, H, W, C) on the CPU.
     """
     clips = GeneratedClips(generator, count=count, times=times, labels=labels, seed=seed, given=given)
-    for start in range(0, count, batch):
-        yield clips.read(range(start, min(start + batch, count)))
+    return clips.in_batches(batch)

@@ -23,6 +23,7 @@ class BigGAN(nn.Module):
 
     Args:
         content_dim, motion_dim: widths of the two codes.
+        label_dim: width of a one-hot label at the end of the content; 0 for none.
         size: height and width of a frame: 8, 16, 32, ...
         channels: of a frame.
         base_channels: width of the last block; it doubles with every block inwards.
@@ -35,6 +36,7 @@ class BigGAN(nn.Module):
         *,
         content_dim: int,
         motion_dim: int,
+        label_dim: int = 0,
         size: int = 64,
         channels: int = 3,
         base_channels: int = 64,
@@ -42,7 +44,7 @@ class BigGAN(nn.Module):
         spectral: bool = True,
     ):
         super().__init__()
-        code_dim = content_dim + motion_dim
+        code_dim = content_dim + label_dim + motion_dim
         wide, *rest = reversed(widths(doublings(size) + 1, base_channels, max_channels))
         self.state_shape = (wide, 4, 4)
         self.first = nn.Linear(code_dim, 16 * wide)

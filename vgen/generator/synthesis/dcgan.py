@@ -18,6 +18,7 @@ class DCGAN(nn.Sequential):
 
     Args:
         content_dim, motion_dim: widths of the two codes.
+        label_dim: width of a one-hot label at the end of the content; 0 for none.
         size: height and width of a frame: 8, 16, 32, ...
         channels: of a frame.
         base_channels: width before the last layer; it doubles with every layer inwards.
@@ -30,6 +31,7 @@ class DCGAN(nn.Sequential):
         *,
         content_dim: int,
         motion_dim: int,
+        label_dim: int = 0,
         size: int = 64,
         channels: int = 3,
         base_channels: int = 64,
@@ -37,7 +39,7 @@ class DCGAN(nn.Sequential):
         checkpointing: bool = False,
     ):
         width, *rest = reversed(widths(doublings(size), base_channels, max_channels))
-        first = nn.ConvTranspose2d(content_dim + motion_dim, width, 4, bias=False)
+        first = nn.ConvTranspose2d(content_dim + label_dim + motion_dim, width, 4, bias=False)
         layers = [first, BatchNorm(width), nn.ReLU(inplace=True)]
         for narrower in rest:
             up = nn.ConvTranspose2d(width, narrower, 4, stride=2, padding=1, bias=False)

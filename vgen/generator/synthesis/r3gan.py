@@ -18,6 +18,7 @@ class R3GANSynthesis(nn.Module):
 
     Args:
         content_dim, motion_dim: widths of the two codes.
+        label_dim: width of a one-hot label at the end of the content; 0 for none.
         size: height and width of a frame: 8, 16, 32, ...
         channels: of a frame.
         base_channels: width of the last stage; it doubles with every stage inwards.
@@ -34,6 +35,7 @@ class R3GANSynthesis(nn.Module):
         *,
         content_dim: int,
         motion_dim: int,
+        label_dim: int = 0,
         size: int = 64,
         channels: int = 3,
         base_channels: int = 64,
@@ -46,7 +48,7 @@ class R3GANSynthesis(nn.Module):
         super().__init__()
         outwards = widths(stage_count(size, patch), base_channels, max_channels)[::-1]
         self.state_shape = (outwards[0], 4, 4)
-        self.basis = Basis(content_dim + motion_dim, outwards[0], (4, 4))
+        self.basis = Basis(content_dim + label_dim + motion_dim, outwards[0], (4, 4))
         self.stages = stages(outwards, up=True, blocks=blocks, expansion=expansion, group_width=group_width)
         self.last = ToPixels(outwards[-1], channels, patch)
 

@@ -19,6 +19,7 @@ class TGANSynthesis(nn.Module):
 
     Args:
         content_dim, motion_dim: widths of the two codes.
+        label_dim: width of a one-hot label at the end of the content; 0 for none.
         size: height and width of a frame: 8, 16, 32, ...
         channels: of a frame.
         base_channels: width before the last doubling, which halves it; it doubles with every layer inwards.
@@ -30,6 +31,7 @@ class TGANSynthesis(nn.Module):
         *,
         content_dim: int,
         motion_dim: int,
+        label_dim: int = 0,
         size: int = 64,
         channels: int = 3,
         base_channels: int = 64,
@@ -40,7 +42,7 @@ class TGANSynthesis(nn.Module):
         width, *rest = [*reversed(widths(doublings(size), base_channels, max_channels)), narrowest]
         self.state_shape = (width, 4, 4)
         half = width // 2
-        self.from_content = _projection(content_dim, width - half if motion_dim else width)
+        self.from_content = _projection(content_dim + label_dim, width - half if motion_dim else width)
         self.from_motion = _projection(motion_dim, half) if motion_dim else None
         layers: list[nn.Module] = []
         for narrower in rest:
