@@ -18,10 +18,14 @@ def check_backend(backend: str | None) -> None:
 
 
 def compile_networks(networks: Iterable[nn.Module], backend: str | None) -> None:
-    """Compile what each network's call does, in place; parameters keep their names."""
+    """Compile what each network's call and its `decompose` do, in place; parameters keep their names."""
+    if backend is None:
+        return
     for network in networks:
-        if backend is not None:
-            network.compile(backend=backend)
+        network.compile(backend=backend)
+        decompose = getattr(network, "decompose", None)
+        if decompose is not None:  # which the trainer calls in place of the network
+            network.decompose = torch.compile(decompose, backend=backend)
 
 
 def eager_where_twice(due: Mapping[str, Regularizer], backend: str | None) -> AbstractContextManager[Any]:
