@@ -22,10 +22,8 @@ ARCHIVE_SUFFIXES = (".zip", ".tar")
 LARGEST = 16 << 30  # bytes of a member; a header that declares more is not believed
 IN_MEMORY = 64 << 20  # bytes of a member; a longer one is held in a temporary file without a name
 BLOCK = tarfile.BLOCKSIZE
-BOMB = (
-    16 << 20,
-    200,
-)  # a member of more bytes than this that was packed more than 200-fold is no picture or video
+# A member of more bytes that was packed more than 200-fold is no picture or video.
+BOMB_SIZE, BOMB_RATIO = 16 << 20, 200
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,8 @@ class _Tar:
                     file.seek(tar.offset)  # pyright: ignore[reportAttributeAccessIssue]
                     if file.read(BLOCK) != bytes(BLOCK):
                         self.members.refused.append(("", "it ends, or is damaged, before its end mark"))
-            except (
-                Exception
-            ) as error:  # tarfile raises what its parts happen to: ValueError, struct.error, ...
+            except Exception as error:
+                # tarfile raises what its parts happen to: ReadError, ValueError, struct.error, ...
                 self.members.refused.append(("", f"it is damaged: {reason(error)}"))
 
     def _problem(self, info: tarfile.TarInfo, size: int) -> str | None:
@@ -191,8 +188,7 @@ def _unsafe(name: str) -> str | None:
 def _too_large(size: int, packed: int) -> str | None:
     if size > LARGEST:
         return f"declares {size:,} bytes"
-    least, ratio = BOMB
-    if size > least and size > ratio * packed:
+    if size > BOMB_SIZE and size > BOMB_RATIO * packed:
         return f"declares {size:,} bytes, packed into {packed:,}: not believed"
     return None
 

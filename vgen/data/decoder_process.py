@@ -13,9 +13,7 @@ from vgen.data.arrays import list_arrays
 from vgen.data.decode import decode, first_size, probe
 from vgen.data.entry import Entry, Part, reason
 
-MEMORY = (
-    8 << 30
-)  # bytes of address space; a file that asks for more than there is must not take it from others
+MEMORY = 8 << 30  # bytes of address space: a file that asks for more must not take it from others
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from vgen.data.arrays import axes_of, list_arrays
+from vgen.data.entry import Unreadable
 from vgen.data.packed import PackedVideos, is_packed
 from vgen.data.resize import Resample, Resize
 from vgen.data.source import VideoSource
@@ -23,7 +25,8 @@ def open_videos(
     """The videos at `path`, or those of its `split`; nothing is read yet.
 
     A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); a folder that `vgen prepare` has made is
-    `PackedVideos`, and so is what lies at an address (s3://...); all else is `Videos`.
+    `PackedVideos`, and so is what lies at an address (s3://...); all else is `Videos`, also a
+    single .npy file of other axes, such as Moving MNIST's.
 
     Raises:
         FileNotFoundError, ValueError: no such split; a packed dataset whose frames were resized in another way.
@@ -38,9 +41,21 @@ def open_videos(
                 )
         return source
     path = split_folder(path, split)
+    if path.suffix.lower() == ".npy" and _other_axes(path):
+        return Videos(
+            path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache
+        )
     if path.suffix.lower() == ".npy" or (path.is_dir() and any(path.glob("*.npy"))):
         return Stacks(path=str(path), size=size, channels=channels, resize=resize, resample=resample)
     return Videos(path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache)
+
+
+def _other_axes(file: Path) -> bool:
+    """Whether an array is videos, but not (..., T, H, W, C)."""
+    try:
+        return not axes_of(list_arrays(file)[0]).endswith("THWC")
+    except (OSError, Unreadable):
+        return False
 
 
 def split_folder(path: str | Path, split: str | None) -> Path:
