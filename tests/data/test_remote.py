@@ -16,6 +16,7 @@ from vgen.data import remote
 from vgen.data.infinite import InfiniteBatches
 from vgen.data.pack import FORMAT, VERSION
 from vgen.data.packed import PackedVideos
+from vgen.data.storage import absolute
 
 RNG = np.random.default_rng(0)
 VIDEOS = [RNG.integers(0, 256, (length, 6, 6, 3), dtype=np.uint8) for length in (5, 9, 7, 6, 8, 5, 10)]
@@ -255,3 +256,11 @@ def test_mixed_shards_are_passed_through_one_after_the_other(tmp_path):
         assert not set(shards[:split]) & set(shards[split:])
     assert len({tuple(one) for one in passes}) > 30
     assert len({frozenset(source.shards[v] for v in one[:3]) for one in passes}) > 3
+
+
+def test_addresses_stay_and_paths_become_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("s3://bucket/set/") == "s3://bucket/set"
+    assert absolute("file:///data/set") == "/data/set"
+    assert absolute("set") == str(tmp_path / "set")
+    assert absolute("~/set") == str(Path.home() / "set")

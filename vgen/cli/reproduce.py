@@ -13,6 +13,7 @@ from vgen.cli.errors import telling
 from vgen.cli.evaluate import evaluate
 from vgen.cli.train import train
 from vgen.config import CONF_DIR, ConfigError
+from vgen.data.storage import absolute
 from vgen.files import replacing
 from vgen.report.reproduction import compare_run_folders
 
@@ -35,7 +36,7 @@ def reproduce(config: DictConfig) -> None:
     settings = DictConfig(moved(saved, original, copy))
     settings.run_id = None
     if config.data_path is not None:
-        settings.data.path = str(Path(config.data_path).expanduser().absolute())
+        settings.data.path = absolute(config.data_path)
     OmegaConf.set_struct(settings, True)
     copy.mkdir(parents=True, exist_ok=True)
     log.info("making %s again in %s", original, copy)

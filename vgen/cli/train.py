@@ -31,6 +31,7 @@ from vgen.cli.precision import settle_precision
 from vgen.cli.roles import settle_extractors
 from vgen.config import CONF_DIR, ConfigError, plain
 from vgen.data.module import ClipDataModule
+from vgen.data.storage import absolute
 from vgen.files import replacing
 from vgen.launch.outcome import direction, is_finished, objective
 from vgen.launch.plugins import register
@@ -77,7 +78,7 @@ def train(config: DictConfig) -> None:
     for key in ("path", "split_file", "labels"):
         value = config.data.get(key)
         if value and (key != "labels" or value.lower().endswith((".csv", ".json"))):
-            config.data[key] = str(Path(value).expanduser().absolute())
+            config.data[key] = absolute(value)
     data = build_data(config)
     settle_classes(config, data.source)
     last = run / "checkpoints" / "last.ckpt"

@@ -9,7 +9,7 @@ from vgen.data.cache import default_cache
 from vgen.data.fitting import Fitting, as_canvas
 from vgen.data.kept import Kept
 from vgen.data.pack import FORMAT, Pack
-from vgen.data.storage import INDEX, is_remote, read_index
+from vgen.data.storage import INDEX, absolute, is_remote, read_index
 
 
 class PackedVideos(Kept):
@@ -49,8 +49,7 @@ class PackedVideos(Kept):
         super().__init__(size=size, fps=fps, stored_fps=stored_fps, min_frames=min_frames)
         if mixed_shards is not None and mixed_shards < 1:
             raise ValueError(f"data.mixed_shards is {mixed_shards}: it must be at least 1")
-        path = path.removeprefix("file://")
-        self.path = path.rstrip("/") if is_remote(path) else str(Path(path).expanduser().absolute())
+        self.path = absolute(path)
         self.cache, self.mixed_shards = default_cache(cache), mixed_shards
         self.channels = channels
         self.split = split

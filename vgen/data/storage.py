@@ -28,6 +28,12 @@ def is_remote(folder: str) -> bool:
     return "://" in folder
 
 
+def absolute(path: str | Path) -> str:
+    """A path that means the same from every folder; an address stays what it is, and file:// becomes a path."""
+    text = str(path).removeprefix("file://")
+    return text.rstrip("/") if is_remote(text) else str(Path(text).expanduser().absolute())
+
+
 def shard_bytes(folder: str, file: str) -> int:
     """Size of a shard as it lies there. Raises FileNotFoundError if it does not."""
     return (Path(folder) / file).stat().st_size

@@ -25,8 +25,8 @@ def open_videos(
     """The videos at `path`, or those of its `split`; nothing is read yet.
 
     A .npy file, and a folder with .npy files in it, are arrays (`Stacks`); a folder that `vgen prepare` has made is
-    `PackedVideos`, and so is what lies at an address (s3://...); all else is `Videos`, also a single .npy file of other
-    axes, such as Moving MNIST's.
+    `PackedVideos`, and so is what lies at an address (s3://...); all else is `Videos`, also a
+    single .npy file of other axes, such as Moving MNIST's.
 
     Raises:
         FileNotFoundError, ValueError: no such split; a packed dataset whose frames were resized in another way.
