@@ -25,7 +25,7 @@ def compile_networks(networks: Iterable[nn.Module], backend: str | None) -> None
         network.compile(backend=backend)
         decompose = getattr(network, "decompose", None)
         if decompose is not None:  # which the trainer calls in place of the network
-            network.decompose = torch.compile(decompose, backend=backend)
+            network.decompose = torch.compile(decompose, backend=backend)  # pyright: ignore[reportArgumentType]
 
 
 def eager_where_twice(due: Mapping[str, Regularizer], backend: str | None) -> AbstractContextManager[Any]:
