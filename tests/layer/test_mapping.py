@@ -70,12 +70,13 @@ def test_processes_average_over_all_of_the_batch():
     whole = make(5, 4)
     whole(z)
 
-    def work(part):
-        network = make(5, 4)
+    def work(given):
+        network, part = given
         network(part)
         return network.average
 
-    for average in as_processes(work, [*z.chunk(2)]):
+    # made here: weights are drawn from torch's default generator, which the threads share
+    for average in as_processes(work, [(make(5, 4), part) for part in z.chunk(2)]):
         torch.testing.assert_close(average, whole.average)
 
 
