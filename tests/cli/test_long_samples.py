@@ -1,5 +1,6 @@
 """Long videos of a generator that reads times: in chunks, from anywhere, written while they are made."""
 
+import json
 from pathlib import Path
 
 import av
@@ -96,6 +97,14 @@ def test_frames_are_those_of_the_protocol_where_training_is_sparse(run: Path, tm
         "format=npy",
     )
     assert np.load(tmp_path / "longer" / "000000.npy").shape[0] == 9
+    vgen(
+        "evaluate",
+        f"checkpoint={tmp_path / 'other.ckpt'}",
+        "protocol.count=4",
+        f"output={tmp_path}",
+        "features_cache=false",
+    )
+    assert json.loads((tmp_path / "metrics.json").read_text())["protocol"]["frames"] == 9
 
 
 @pytest.mark.parametrize(

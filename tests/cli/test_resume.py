@@ -32,10 +32,21 @@ def made(run: Path, *overrides: str, finished: bool = False, config_dir: str | N
     return run
 
 
-def test_a_resumed_run_is_the_uninterrupted_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        ["generator=styleganv", "generator.content_dim=8", "generator.motion.motion_dim=8", "augment=ada",
+         "augment.interval=1", "discriminator=styleganv", "discriminator.max_channels=8", "sampler=sparse",
+         "condition=[frames,codes]", "regularizer=[r1,first_frame,path_length]"],
+    ],
+    ids=["plain", "told"],
+)  # fmt: skip
+def test_a_resumed_run_is_the_uninterrupted_run(tmp_path: Path, parts: list[str]) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    main(["train", *TINY, "seed=5", f"output={one}"])
-    main(["train", *TINY, "seed=5", f"output={two}", "kclips=0.008"])
+    short = [*TINY, "seed=5", *parts, *(["clip.frames=3"] if parts else [])]
+    main(["train", *short, f"output={one}"])
+    main(["train", *short, f"output={two}", "kclips=0.008"])
     main(["train", f"resume={two}", "kclips=0.016"])
     first, second = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (one, two))
     assert first["vgen"]["iteration"] == second["vgen"]["iteration"] == 4

@@ -84,6 +84,14 @@ def test_spacing_of_several_frames_is_read() -> None:
     assert not torch.allclose(generator(latent, TIMES), generator(latent, 4 * TIMES), atol=1e-5)
 
 
+def test_noise_at_anchors_is_no_part_of_one_shape_however_short_the_clips_are() -> None:
+    generator = make("styleganv", "clip.frames=3", "sampler=sparse").eval()
+    assert set(generator.shapes) == {"content"}
+    times = regular_times(2, 3, 20)
+    latent = generator.sample_latent(2, times, rng.generator(0)) | {"given": draw(generator)["given"]}
+    assert generator(latent, times).shape == (2, 3, 3, SIZE, SIZE)
+
+
 def test_checkpointing_changes_no_number() -> None:
     plain, spared = (make("vgan", f"condition.frames.checkpointing={on}") for on in ("false", "true"))
     latent, gradients = draw(plain), []

@@ -5,6 +5,8 @@ import torch
 
 from vgen import rng
 from vgen.clip import Generator, regular_times
+from vgen.condition.codes import FreeCodes
+from vgen.condition.conditioned import Conditioned
 from vgen.generator.framewise import Framewise
 from vgen.generator.motion.deconv1d import Deconv1dMotion
 from vgen.generator.motion.fourier import FourierMotion
@@ -51,6 +53,19 @@ def test_motion_is_shortened_apart_from_content():
     assert torch.equal(latent["motion_start"], drawn["motion_start"])
     assert torch.equal(latent["motion_noise"], 0.25 * drawn["motion_noise"])
     assert (generator.reads_times, generator.frames, generator.classes) == (True, None, 0)
+
+
+def test_codes_can_be_shown_of_a_truncated_generator():
+    torch.manual_seed(0)
+    told = Conditioned(
+        generator=build(), conditions={"codes": FreeCodes(categories=[3], continuous=0)}, frames=3
+    )
+    near = Truncated(told.eval(), content=0.5)
+    latent = near.sample_latent(2, TIMES, rng.generator(0))
+    assert [row["code_categories"].tolist() for row in near.code_values(latent)] == [
+        [[v], [v]] for v in range(3)
+    ]
+    assert Truncated(build()).code_values(latent) == []
 
 
 def test_what_cannot_be_truncated():

@@ -145,7 +145,10 @@ def _parts(config: DictConfig) -> _Parts:
 def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Question, _Parts]:
     """The model in `config.checkpoint` against its data, or against the videos in `config.real`."""
     trained = load_trained(config.checkpoint, device)
-    _settle_clip(config, trained.config.clip)
+    compared = OmegaConf.select(
+        trained.config, "protocol.frames"
+    )  # more than clip.frames where training is sparse
+    _settle_clip(config, OmegaConf.merge(trained.config.clip, {"frames": compared} if compared else {}))
     for key in ("size", "channels"):
         if config.clip[key] != trained.config.clip[key]:
             raise ConfigError(f"clip.{key}={config.clip[key]}: the model makes {trained.config.clip[key]}")

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from vgen import rng
 from vgen.clip import Latent, as_generator, levels_of, noise_parts, regular_times
 
+_FAR = 2.0**14  # frames
+
 
 class Condition(Protocol):
     """Something that a generator is told.
@@ -146,10 +148,12 @@ class Conditioned(nn.Module):
 def _fixed_parts(generator: nn.Module, frames: int) -> dict[str, torch.Size]:
     """Name -> shape, without B, of the parts of the noise that do not grow with the number of frames."""
     inner = as_generator(generator)
-    lengths = [frames, 2 * frames] if inner.frames is None else [inner.frames]
-    drawn = [
-        noise_parts(inner.sample_latent(1, regular_times(1, length), rng.generator(0))) for length in lengths
-    ]
+    clips = [regular_times(1, frames if inner.frames is None else inner.frames)]
+    if inner.frames is None:
+        clips.append(regular_times(1, 2 * frames))
+    if inner.reads_times:  # noise at anchors, of which short clips all need as many
+        clips.append(regular_times(1, 2, _FAR))
+    drawn = [noise_parts(inner.sample_latent(1, times, rng.generator(0))) for times in clips]
     return {
         name: part.shape[1:]
         for name, part in drawn[0].items()

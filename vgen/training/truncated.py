@@ -52,5 +52,10 @@ class Truncated(nn.Module):
             )
         return latent | {name: latent[name] * self.motion for name in moving}
 
+    def code_values(self, latent: Latent) -> list[Latent]:
+        """As of the generator within (`vgen.condition.conditioned`); empty for one without codes."""
+        vary = getattr(self.generator, "code_values", None)
+        return [] if vary is None else vary(latent)
+
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         return self.generator(latent, times, label)
