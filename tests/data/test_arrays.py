@@ -41,6 +41,7 @@ def test_axes_that_are_clear():
         (stored(0, 20, 64, 64), "auto", "is empty"),
         (stored(10, 20, 64, 64), "TNH", "is not data.axes=TNH"),
         (stored(10, 20, 64, 64), "TNHX", "is not data.axes"),
+        (stored(10, 20, 64, 64), "TTHW", "is not data.axes"),
         (stored(10, 20, 64, 64), "TCHW", "C is 1 or 3"),
     ],
 )
