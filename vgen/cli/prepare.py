@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sized
 from pathlib import Path
@@ -137,10 +138,18 @@ def _plan(config: DictConfig, lists: Mapping[str, frozenset[str]]) -> Plan:
     if not isinstance(splits, list) or not splits:
         raise ConfigError(f"splits={splits}: a list such as [train,test]")
     parts = []
+    owner: dict[str, str] = {}
     for split in map(str, splits):
         node = config.data.copy()
         node.split = split
-        parts.append(Part(_videos(node), split))
+        part = Part(_videos(node), split)
+        for name in (entry.name for entry in part.source.layout.entries):
+            if owner.setdefault(name, split) != split or splits.count(split) > 1:
+                raise ConfigError(
+                    f"splits=[{','.join(map(str, splits))}]: {name} is in {owner[name]} and in {split}; a video can be "
+                    "of one split only"
+                )
+        parts.append(part)
     return Plan(parts)
 
 
@@ -183,9 +192,9 @@ def _tell(index: dict[str, Any], output: Path, there: bool) -> None:
         f"{counts['bytes'] / 1e6:,.1f} MB in {_count(index['shards'], 'shard')}{splits}"
         f"{'; it was there already' if there else ''}"
     )
-    print(
-        f"vgen train data=packed data.path={output} clip.size={height}" + " clip.channels=1" * (channels == 1)
-    )
+    words = [f"data.path={output}", f"clip.size={height}"] + ["clip.channels=1"] * (channels == 1)
+    words += ["data.split=train"] * (0 < index["splits"].get("train", 0) < counts["videos"])
+    print(f"vgen train data=packed {shlex.join(words)}")
 
 
 def _count(things: Sized, name: str) -> str:
