@@ -16,7 +16,7 @@ from vgen.config import CONF_DIR, ConfigError, instantiate, plain
 from vgen.data.packed import PackedVideos, is_packed
 from vgen.data.plan import Part, Plan
 from vgen.data.preparing import prepare as pack
-from vgen.data.storage import INDEX
+from vgen.data.storage import INDEX, is_remote
 from vgen.data.verify import verify
 from vgen.data.videos import Videos
 from vgen.dataset.arrange import arrange
@@ -94,10 +94,18 @@ def _check(config: DictConfig) -> None:
         for key in ("raw", "preset"):
             if config[key] is not None:
                 raise ConfigError(f"{key}={config[key]} goes with dataset=NAME")
-    if config.clip.fps is not None:
-        raise ConfigError(
-            f"clip.fps={config.clip.fps}: every frame is packed; give it when you train with data=packed"
-        )
+    if modes and "path" in config.data:
+        raise ConfigError(f"data.path={config.data.path}: {modes[0]}=... is what is looked at; leave it out")
+    if modes and is_remote(str(config[modes[0]])):
+        raise ConfigError(f"{modes[0]}={config[modes[0]]}: give a folder of this machine")
+    for key in ("clip.fps", "data.fps", "data.stored_fps"):
+        value = OmegaConf.select(config, key)
+        if value is not None:
+            raise ConfigError(
+                f"{key}={value}: every frame is packed; give it when you train with data=packed"
+            )
+    if OmegaConf.select(config, "data.cache") is not None:
+        raise ConfigError(f"data.cache={config.data.cache}: vgen prepare writes to output=... alone")
     for key in ("shard_mb", "patience"):
         value = config[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
