@@ -69,6 +69,23 @@ def test_an_audit_of_videos(tmp_path: Path) -> None:
     assert not (tmp_path / "features").exists()
 
 
+def test_an_audit_of_a_split_of_packed_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = Shapes(size=24, frames=9, videos=10)
+    for i in range(10):
+        folder = tmp_path / "videos" / ("train" if i < 6 else "test")
+        write_video(folder / f"{i}.mp4", drawn.read(i, np.arange(9)), fps=8)
+    words = [f"data.path={tmp_path / 'videos'}", f"output={tmp_path / 'packed'}", "data.resize=squash"]
+    vgen("prepare", *words, "splits=[train,test]", "clip.size=16", "processes=0")
+    words = [word for word in SMALL if not word.startswith(("data.", "clip.size"))]
+    words += ["data=packed", f"data.path={tmp_path / 'packed'}", f"output={tmp_path / 'audit'}"]
+    assert "set protocol.resize=squash" in error_of(capsys, "audit", *words)
+    words += ["protocol.resize=squash", "protocol.split=train"]
+    assert "give one of them" in error_of(capsys, "audit", *words, "data.split=test")
+    vgen("audit", *words)
+    result = json.loads((tmp_path / "audit" / "audit.json").read_text())
+    assert result["clean"]["videos"] + result["reference"]["videos"] == 6
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

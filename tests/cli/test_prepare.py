@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,11 @@ def test_what_cannot_be_asked_for(videos: Path, tmp_path: Path, capsys: pytest.C
         ([path, out, "shard_mb=0"], "shard_mb=0: must be a number above 0"),
         ([path, out, "raw=x"], "raw=x goes with dataset=NAME"),
         ([path, out, "clip.fps=12"], "give it when you train with data=packed"),
+        ([path, out, "data.fps=12"], "give it when you train with data=packed"),
+        ([path, out, "data.stored_fps=12"], "give it when you train with data=packed"),
+        ([path, out, "data.cache=x"], "writes to output=... alone"),
+        ([path, f"inspect={videos}"], "is what is looked at; leave it out"),
+        (["verify=s3://bucket/set"], "verify=s3://bucket/set: give a folder of this machine"),
         ([path, out, "splits=train"], "splits=train: a list"),
         ([path, out, "splits=[train,test]"], "data.split=train"),
         (["verify=x", "inspect=y"], "ask for one"),
@@ -94,6 +100,19 @@ def test_what_cannot_be_asked_for(videos: Path, tmp_path: Path, capsys: pytest.C
     ):
         assert message in error_of(capsys, "prepare", *words), words
     assert not (tmp_path / "out").exists()
+
+
+def test_a_video_is_of_one_split(videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split in ("train", "test"):
+        shutil.copytree(videos / "b", tmp_path / "raw" / split)
+    words = [f"data.path={tmp_path / 'raw'}", f"output={tmp_path / 'out'}", "clip.size=16", "processes=0"]
+    for splits in ("[train,all]", "[test,test]"):
+        assert "a video can be of one split only" in error_of(
+            capsys, "prepare", *words, f"splits={splits}"
+        ), splits
+    vgen("prepare", *words, "splits=[train,test]")
+    told = capsys.readouterr().out
+    assert f"vgen train data=packed data.path={tmp_path / 'out'} clip.size=16 data.split=train" in told
 
 
 def test_the_page(videos: Path, tmp_path: Path) -> None:

@@ -27,10 +27,16 @@ def test_words_in_a_list_need_no_quotes(argument: str, value: object) -> None:
     assert value_of(argument) == value
 
 
-@pytest.mark.parametrize("name", ["loss=hinge,seed=1", "a,b", "it's,here", "x=1"])
+@pytest.mark.parametrize(
+    "name", ["loss=hinge,seed=1", "a,b", "it's,here", "x=1", "videos (1)", "it's", "a [b] {c} & d"]
+)
 def test_a_path_that_exists_is_one_text(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     assert value_of(f"checkpoint={tmp_path / name}") == str(tmp_path / name)
+
+
+def test_text_beyond_ascii_is_one_text() -> None:
+    assert value_of("output=out/gebärdé 你好") == "out/gebärdé 你好"
 
 
 @pytest.mark.parametrize(

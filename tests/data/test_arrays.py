@@ -41,6 +41,7 @@ def test_axes_that_are_clear():
         (stored(0, 20, 64, 64), "auto", "is empty"),
         (stored(10, 20, 64, 64), "TNH", "is not data.axes=TNH"),
         (stored(10, 20, 64, 64), "TNHX", "is not data.axes"),
+        (stored(10, 20, 64, 64), "TTHW", "is not data.axes"),
         (stored(10, 20, 64, 64), "TCHW", "C is 1 or 3"),
     ],
 )
@@ -92,6 +93,17 @@ def test_tgans_hdf5_with_its_list(tmp_path):
         scan(tmp_path / "train.h5")
     (tmp_path / "train.json").unlink()
     assert [entry.name for entry in scan(tmp_path / "train.h5").entries] == ["train.h5/image"]
+
+
+def test_labels_beside_the_videos_of_an_hdf5_file_are_no_videos(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file["labels"] = NOISE, np.arange(3)
+    assert scan(tmp_path / "a.h5").describe() == "3 array videos (axes NTHWC)"
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["labels"] = np.arange(3)
+    with pytest.raises(ValueError, match=r"int64 of shape \(3,\); expected uint8"):
+        scan(tmp_path / "b.h5")
 
 
 def test_hdf5_arrays_in_other_files_are_not_followed(tmp_path):

@@ -69,6 +69,14 @@ def test_lists_without_class_names_take_the_folders(ucf):
     assert (layout.classes, list(labels(layout).values())) == (["Run", "Walk"], ["Run", "Walk"])
 
 
+def test_lists_that_an_editor_has_marked_as_utf8(ucf):
+    lists = ucf.parent / "lists"
+    plain = scan(ucf, split_file=str(lists / "trainlist01.txt"))
+    for file in lists.iterdir():
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert scan(ucf, split_file=str(lists / "trainlist01.txt")) == plain
+
+
 def test_lists_that_are_wrong(ucf):
     lists = ucf.parent / "lists"
     with pytest.raises(FileNotFoundError, match="there is no file"):

@@ -163,6 +163,15 @@ def test_archives_count_as_the_folder_they_lie_in(tmp_path):
     ]  # fmt: skip
 
 
+def test_an_archive_in_an_archive_is_told_of(tmp_path):
+    write_zip(tmp_path / "outer.zip", {"in/inner.zip": b"PK", "a.mp4": b"x", "__MACOSX/b.zip": b"x"})
+    layout = scan(tmp_path)
+    assert [entry.name for entry in layout.entries] == ["outer.zip/a.mp4"]
+    (refused,) = layout.refused
+    assert refused.path == "outer.zip/in/inner.zip"
+    assert "unpack the outer one" in refused.reason
+
+
 def test_an_archive_that_lies_unpacked_beside_itself_counts_once(tmp_path, caplog):
     for name in ("same", "own"):
         write_zip(tmp_path / name / "set.zip", {"v/1.mp4": b"x", "v/2.mp4": b"x"})

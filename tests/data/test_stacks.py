@@ -116,3 +116,13 @@ def test_what_lies_there_decides(tmp_path):
     assert isinstance(mnist, Videos)
     assert np.array_equal(mnist.read(13, np.arange(6)), NOISE[1, ..., :1].repeat(3, axis=3))
     assert isinstance(open_videos(tmp_path / "nowhere", size=8), Videos)
+
+
+def test_a_rate_that_is_asked_for_is_kept_or_refused(tmp_path):
+    write_movie(tmp_path / "movies" / "0.mp4", moving_bar(9), rate=20)
+    movies = open_videos(tmp_path / "movies", size=16, cache=str(tmp_path / "cache"), fps=10)
+    movies.prepare()
+    assert (movies.length(0), movies.fps) == (5, 10)
+    save(tmp_path / "arrays" / "0.npy", NOISE)
+    with pytest.raises(ValueError, match="arrays say no frame rate, and clips at 10 frames per second"):
+        open_videos(tmp_path / "arrays", size=8, fps=10)

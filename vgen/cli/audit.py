@@ -22,6 +22,7 @@ from vgen.report.audit import format_audit, write_audit
 
 log = logging.getLogger("vgen")
 
+PACKED = "vgen.data.packed.PackedVideos"
 DRAWN_SIZE = 64  # of data that have no size of their own
 
 
@@ -66,7 +67,7 @@ def run_audit(config: DictConfig) -> None:
     protocol: Standard = instantiate(config.protocol)
     extractors, metrics = instantiate(config.extractor), instantiate(config.metric)
     pairs_of(extractors, metrics, protocol)
-    reference, clean = real_halves(_videos(config), protocol)
+    reference, clean = real_halves(_videos(config, protocol), protocol)
     result = audit(
         reference,
         clean,
@@ -111,12 +112,26 @@ def _settle(config: DictConfig) -> None:
     for key, value in (("fakes", None), ("repeats", 1)):
         if key in config.protocol:
             config.protocol[key] = value
-    if "path" in config.data and config.protocol.get("split") is not None:
-        config.data.path = str(split_folder(config.data.path, config.protocol.split))
+    split = config.protocol.get("split")
+    if split is None or "path" not in config.data:
+        return
+    if config.data._target_ != PACKED:
+        config.data.path = str(split_folder(config.data.path, split))
+    elif config.data.split in (None, split):
+        config.data.split = split
+    else:
+        raise ConfigError(f"data.split={config.data.split} and protocol.split={split}: give one of them")
 
 
-def _videos(config: DictConfig) -> VideoSource:
+def _videos(config: DictConfig, protocol: Standard) -> VideoSource:
     source: VideoSource = instantiate(config.data)
     source.prepare()
     source.setup()
+    for key in ("resize", "resample"):  # of packed videos nobody can choose them any more
+        own, wanted = getattr(source, key, None), getattr(protocol, key)
+        if own not in (None, wanted):
+            raise ConfigError(
+                f"protocol.{key}={wanted}, and {source.name} is made with {own}: set protocol.{key}={own}, or give "
+                "the raw videos"
+            )
     return source

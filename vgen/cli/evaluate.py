@@ -158,8 +158,10 @@ def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Questi
     protocol = parts.protocol.continuing(given_frames(trained.generator))
     parts = replace(parts, protocol=protocol)
     times = sample_times(trained, protocol.frames, protocol.stride)
+    # other videos are read at the rate of the clips that the model was trained on
+    fps, stored_fps = (OmegaConf.select(trained.config, f"data.{key}") for key in ("fps", "stored_fps"))
     source = (
-        _open(config.real, protocol, config, real=True, rank=rank)
+        _open(config.real, protocol, config, real=True, rank=rank, fps=fps, stored_fps=stored_fps)
         if config.real
         else _data(trained, protocol, rank)
     )
@@ -237,10 +239,22 @@ def _settle_clip(config: DictConfig, defaults: DictConfig) -> None:
             config.clip[key] = defaults[key]
 
 
-def _open(path: str, protocol: Standard, config: DictConfig, *, real: bool, rank: int) -> VideoSource:
-    return first_then_others(
-        rank, lambda: protocol.open_videos(path, real=real, channels=config.clip.channels)
-    )
+def _open(
+    path: str,
+    protocol: Standard,
+    config: DictConfig,
+    *,
+    real: bool,
+    rank: int,
+    fps: float | None = None,
+    stored_fps: float | None = None,
+) -> VideoSource:
+    def opened() -> VideoSource:
+        return protocol.open_videos(
+            path, real=real, channels=config.clip.channels, fps=fps, stored_fps=stored_fps
+        )
+
+    return first_then_others(rank, opened)
 
 
 def _data(trained: Trained, protocol: Standard, rank: int) -> VideoSource:

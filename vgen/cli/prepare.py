@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sized
 from pathlib import Path
@@ -15,7 +16,7 @@ from vgen.config import CONF_DIR, ConfigError, instantiate, plain
 from vgen.data.packed import PackedVideos, is_packed
 from vgen.data.plan import Part, Plan
 from vgen.data.preparing import prepare as pack
-from vgen.data.storage import INDEX
+from vgen.data.storage import INDEX, is_remote
 from vgen.data.verify import verify
 from vgen.data.videos import Videos
 from vgen.dataset.arrange import arrange
@@ -93,10 +94,18 @@ def _check(config: DictConfig) -> None:
         for key in ("raw", "preset"):
             if config[key] is not None:
                 raise ConfigError(f"{key}={config[key]} goes with dataset=NAME")
-    if config.clip.fps is not None:
-        raise ConfigError(
-            f"clip.fps={config.clip.fps}: every frame is packed; give it when you train with data=packed"
-        )
+    if modes and "path" in config.data:
+        raise ConfigError(f"data.path={config.data.path}: {modes[0]}=... is what is looked at; leave it out")
+    if modes and is_remote(str(config[modes[0]])):
+        raise ConfigError(f"{modes[0]}={config[modes[0]]}: give a folder of this machine")
+    for key in ("clip.fps", "data.fps", "data.stored_fps"):
+        value = OmegaConf.select(config, key)
+        if value is not None:
+            raise ConfigError(
+                f"{key}={value}: every frame is packed; give it when you train with data=packed"
+            )
+    if OmegaConf.select(config, "data.cache") is not None:
+        raise ConfigError(f"data.cache={config.data.cache}: vgen prepare writes to output=... alone")
     for key in ("shard_mb", "patience"):
         value = config[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
@@ -137,10 +146,18 @@ def _plan(config: DictConfig, lists: Mapping[str, frozenset[str]]) -> Plan:
     if not isinstance(splits, list) or not splits:
         raise ConfigError(f"splits={splits}: a list such as [train,test]")
     parts = []
+    owner: dict[str, str] = {}
     for split in map(str, splits):
         node = config.data.copy()
         node.split = split
-        parts.append(Part(_videos(node), split))
+        part = Part(_videos(node), split)
+        for name in (entry.name for entry in part.source.layout.entries):
+            if owner.setdefault(name, split) != split or splits.count(split) > 1:
+                raise ConfigError(
+                    f"splits=[{','.join(map(str, splits))}]: {name} is in {owner[name]} and in {split}; a video can be "
+                    "of one split only"
+                )
+        parts.append(part)
     return Plan(parts)
 
 
@@ -183,9 +200,9 @@ def _tell(index: dict[str, Any], output: Path, there: bool) -> None:
         f"{counts['bytes'] / 1e6:,.1f} MB in {_count(index['shards'], 'shard')}{splits}"
         f"{'; it was there already' if there else ''}"
     )
-    print(
-        f"vgen train data=packed data.path={output} clip.size={height}" + " clip.channels=1" * (channels == 1)
-    )
+    words = [f"data.path={output}", f"clip.size={height}"] + ["clip.channels=1"] * (channels == 1)
+    words += ["data.split=train"] * (0 < index["splits"].get("train", 0) < counts["videos"])
+    print(f"vgen train data=packed {shlex.join(words)}")
 
 
 def _count(things: Sized, name: str) -> str:

@@ -12,13 +12,17 @@ def quoted(key: str, value: str) -> str:
 
 
 def quote_argument(argument: str) -> str:
-    """`argument` with quotes where Hydra needs some: paths with commas or equals signs, and words within a list."""
+    """`argument` with quotes where Hydra needs some: paths with commas, brackets and the like, text beyond ASCII, and
+    words within a list.
+    """
     key, _, value = argument.partition("=")
-    if argument.startswith("-") or not re.search("[,=]", value) or value[0] in "\"'{":
+    if argument.startswith("-") or value[:1] in ("", '"', "'", "{"):
         return argument
     if value[0] == "[":
         return f"{key}={_quote_words(value)}"
-    return quoted(key, value) if _exists(value) else argument
+    if not value.isascii():  # Hydra's grammar has no place for it
+        return quoted(key, value)
+    return quoted(key, value) if re.search(r"[,=()\[\]{}&;#!'\"]", value) and _exists(value) else argument
 
 
 def _exists(path: str) -> bool:

@@ -79,7 +79,8 @@ def axes_of(array: Stored, axes: str = "auto") -> str:
     if 0 in shape:
         raise Unreadable(f"{what} is empty")
     if axes != "auto":
-        if len(axes) != len(shape) or set(axes) - set("NTCHW") or not set("THW") <= set(axes):
+        letters = set(axes)
+        if not len(axes) == len(letters) == len(shape) or letters - set("NTCHW") or not set("THW") <= letters:
             raise Unreadable(
                 f"{what} is not data.axes={axes}: one of N T C H W for each axis, T H W among them"
             )

@@ -81,7 +81,7 @@ def read_list(file: Path, names: dict[int, str]) -> list[Row]:
     """
     _require(file)
     rows = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         path, _, number = line.strip().rpartition(" ")
         if not (path and number.isdecimal()):
             path, number = line.strip(), ""
@@ -96,7 +96,9 @@ def read_class_index(file: Path) -> dict[int, str]:
     """Number -> name, of lines such as "1 ApplyEyeMakeup"; empty if there is no such file. Raises ValueError."""
     if not file.exists():
         return {}
-    lines = [line.split(maxsplit=1) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [
+        line.split(maxsplit=1) for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()
+    ]
     if not all(len(line) == 2 and line[0].isdecimal() for line in lines):
         raise ValueError(f"{file}: expected lines of a number and a name, such as 1 ApplyEyeMakeup")
     return {int(number): name.strip() for number, name in lines}

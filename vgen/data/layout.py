@@ -187,7 +187,10 @@ def _parts(
 ) -> list[Found]:
     """The videos of an array file, or why there are none."""
     try:
-        arrays = list_arrays(top / file.member)
+        stored = list_arrays(top / file.member)
+        arrays = [
+            array for array in stored if len(array.shape) >= 3
+        ] or stored  # labels may lie beside the videos
         videos = [video for array in arrays for video in videos_of(top / file.member, array, axes)]
     except (OSError, Unreadable) as error:
         refused.append(Skipped(file.member, reason(error)))

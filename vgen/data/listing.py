@@ -38,7 +38,8 @@ class File:
 def list_files(top: Path, only: str = "") -> tuple[list[File], list[Skipped]]:
     """All files under `top` in natural order, and what could not be looked into.
 
-    Names that begin with a dot are passed over. Links are followed, unless to a folder that holds them.
+    Names that begin with a dot are passed over; archives in archives are refused. Links are followed, unless to a
+    folder that holds them.
 
     Args:
         only: name of the one file in `top` to look at.
@@ -113,5 +114,9 @@ def _add(top: Path, parts: tuple[str, ...], name: str, files: list[File], refuse
     refused += [Skipped(f"{path}/{member}".rstrip("/"), why) for member, why in inside.refused]
     for member in sorted(inside.names, key=natural):
         folders = [piece for piece in member.split("/") if piece not in ("", ".")]
-        if folders and all(map(_shown, folders)):
+        if not folders or not all(map(_shown, folders)):
+            continue
+        if folders[-1].lower().endswith(ARCHIVE_SUFFIXES):
+            refused.append(Skipped(f"{path}/{member}", "is an archive in an archive: unpack the outer one"))
+        else:
             files.append(File((*parts, *folders[:-1]), folders[-1], path, member))

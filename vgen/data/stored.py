@@ -21,6 +21,8 @@ def open_videos(
     resample: Resample = "bicubic",
     cache: str | None = None,
     split: str | None = None,
+    fps: float | None = None,
+    stored_fps: float | None = None,
 ) -> VideoSource:
     """The videos at `path`, or those of its `split`; nothing is read yet.
 
@@ -28,11 +30,17 @@ def open_videos(
     `PackedVideos`, and so is what lies at an address (s3://...); all else is `Videos`, also a
     single .npy file of other axes, such as Moving MNIST's.
 
+    Args:
+        fps, stored_fps: as of `vgen.data.videos.Videos`; arrays of `Stacks` are read as they are.
+
     Raises:
-        FileNotFoundError, ValueError: no such split; a packed dataset whose frames were resized in another way.
+        FileNotFoundError, ValueError: no such split; `fps` of `Stacks`; a packed dataset whose frames were resized in
+            another way.
     """
     if is_remote(str(path)) or is_packed(Path(path).expanduser()):
-        source = PackedVideos(path=str(path), size=size, channels=channels, split=split)
+        source = PackedVideos(
+            path=str(path), size=size, channels=channels, split=split, fps=fps, stored_fps=stored_fps
+        )
         for key, wanted in (("resize", resize), ("resample", resample)):
             if source.settings.get(key) != wanted:
                 own = source.settings.get(key)
@@ -41,13 +49,25 @@ def open_videos(
                 )
         return source
     path = split_folder(path, split)
-    if path.suffix.lower() == ".npy" and _other_axes(path):
-        return Videos(
-            path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache
+    stacks = (path.is_dir() and any(path.glob("*.npy"))) or (
+        path.suffix.lower() == ".npy" and not _other_axes(path)
+    )
+    if stacks and fps is not None:
+        raise ValueError(
+            f"{path}: arrays say no frame rate, and clips at {fps:g} frames per second are asked for"
         )
-    if path.suffix.lower() == ".npy" or (path.is_dir() and any(path.glob("*.npy"))):
+    if stacks:
         return Stacks(path=str(path), size=size, channels=channels, resize=resize, resample=resample)
-    return Videos(path=str(path), size=size, channels=channels, resize=resize, resample=resample, cache=cache)
+    return Videos(
+        path=str(path),
+        size=size,
+        channels=channels,
+        resize=resize,
+        resample=resample,
+        cache=cache,
+        fps=fps,
+        stored_fps=stored_fps,
+    )
 
 
 def _other_axes(file: Path) -> bool:

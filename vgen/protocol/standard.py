@@ -271,12 +271,20 @@ class Standard:
             )
 
     def open_videos(
-        self, path: str | Path, *, real: bool, channels: int = 3, cache: str | None = None
+        self,
+        path: str | Path,
+        *,
+        real: bool,
+        channels: int = 3,
+        cache: str | None = None,
+        fps: float | None = None,
+        stored_fps: float | None = None,
     ) -> VideoSource:
         """The videos at `path` (a folder, or arrays in .npy), ready to read, in the size that the protocol says.
 
         Args:
             real: whether `path` is the real side, of which `split` is taken.
+            fps, stored_fps: as of `vgen.data.videos.Videos`.
 
         Raises:
             FileNotFoundError: nothing there.
@@ -290,6 +298,8 @@ class Standard:
             resample=self.resample,
             cache=cache,
             split=self.split if real else None,
+            fps=fps,
+            stored_fps=stored_fps,
         )
         source.prepare()
         source.setup()
