@@ -108,6 +108,33 @@ class EachStep(Callback):
         self.look(trainer, pl_module)
 
 
+class Gradients(Callback):
+    """Which parameters each backward pass gives a finite gradient, and which ever got one other than 0."""
+
+    def __init__(self, module: VideoGAN) -> None:
+        self.passes: list[set[str]] = []
+        self.moving: set[str] = set()
+        self.trained: set[str] = set()
+        for player in ("generator", "discriminator"):
+            for name, parameter in getattr(module, player).named_parameters(player):
+                if parameter.requires_grad:
+                    self.trained.add(name)
+                    parameter.register_post_accumulate_grad_hook(partial(self._note, name))
+
+    def _note(self, name: str, parameter: nn.Parameter) -> None:
+        assert parameter.grad is not None
+        assert parameter.grad.isfinite().all(), name
+        self.passes[-1].add(name)
+        if parameter.grad.any():
+            self.moving.add(name)
+
+    def on_before_backward(self, *_: Any) -> None:
+        self.passes.append(set())
+
+    def each_player_learns_alone(self) -> bool:
+        return all(len({name.split(".")[0] for name in reached}) == 1 for reached in self.passes)
+
+
 def toy_trainer(folder: Any, steps: int, **changes: Any) -> Trainer:
     arguments: dict[str, Any] = {
         "accelerator": "cpu",
