@@ -45,6 +45,18 @@ def test_stamps():
     assert everything == "fvd[embedded-1a2b3c4d,N-1,all/2048x16f,s1/s1,real=random]"
 
 
+def test_a_rate_makes_a_protocol_of_its_own() -> None:
+    plain = standard(count=256)
+    slow = plain.at_rate(12.5)
+    assert plain.at_rate(None).id() == plain.id() != slow.id()
+    assert "fps" not in plain.settings()
+    assert "12.5fps" in slow.stamp("fvd", metric(), EXTRACTOR)
+    with pytest.raises(
+        ValueError, match=r"protocol\.fps=12\.5: the model was trained on videos as they are stored"
+    ):
+        slow.at_rate(None)
+
+
 def test_prediction_is_a_protocol_of_its_own():
     plain = standard(count=256)
     told = plain.continuing(2)

@@ -91,6 +91,7 @@ class OnlineMetrics(Callback):
         """Measure now and log. Every process has to call it."""
         if self._real is None:
             source = trainer.datamodule.source  # type: ignore[attr-defined]
+            self.protocol = self.protocol.at_rate(getattr(source, "wanted_fps", None))
             self._real = self._look(trainer, pl_module, self.protocol.real_clips(source), "real", self.store)
         generator = pl_module.averaged()
         self.protocol = self.protocol.continuing(given_frames(generator))

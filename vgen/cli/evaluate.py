@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,23 +146,22 @@ def _parts(config: DictConfig) -> _Parts:
 def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Question, _Parts]:
     """The model in `config.checkpoint` against its data, or against the videos in `config.real`."""
     trained = load_trained(config.checkpoint, device)
-    compared = OmegaConf.select(
-        trained.config, "protocol.frames"
-    )  # more than clip.frames where training is sparse
-    _settle_clip(config, OmegaConf.merge(trained.config.clip, {"frames": compared} if compared else {}))
+    # more than clip.frames where training is sparse
+    compared = OmegaConf.select(trained.config, "protocol.frames", default=trained.config.clip.frames)
+    _settle_clip(config, {**trained.config.clip, "frames": compared or trained.config.clip.frames})
     for key in ("size", "channels"):
         if config.clip[key] != trained.config.clip[key]:
             raise ConfigError(f"clip.{key}={config.clip[key]}: the model makes {trained.config.clip[key]}")
     if "resize" in trained.config.data and OmegaConf.is_interpolation(config.protocol, "resize"):
         config.protocol.resize = trained.config.data.resize
     parts = _parts(config)
-    protocol = parts.protocol.continuing(given_frames(trained.generator))
+    # other videos, too, are read at the rate of the clips that the model was trained on
+    fps, stored_fps = (OmegaConf.select(trained.config, f"data.{key}") for key in ("fps", "stored_fps"))
+    protocol = parts.protocol.continuing(given_frames(trained.generator)).at_rate(fps)
     parts = replace(parts, protocol=protocol)
     times = sample_times(trained, protocol.frames, protocol.stride)
-    # other videos are read at the rate of the clips that the model was trained on
-    fps, stored_fps = (OmegaConf.select(trained.config, f"data.{key}") for key in ("fps", "stored_fps"))
     source = (
-        _open(config.real, protocol, config, real=True, rank=rank, fps=fps, stored_fps=stored_fps)
+        _open(config.real, protocol, config, real=True, rank=rank, stored_fps=stored_fps)
         if config.real
         else _data(trained, protocol, rank)
     )
@@ -233,7 +233,7 @@ def _picture(result: dict[str, Any], real: Side, fake: Side, parts: _Parts, outp
             result["metrics"][name]["picture"] = str(file)
 
 
-def _settle_clip(config: DictConfig, defaults: DictConfig) -> None:
+def _settle_clip(config: DictConfig, defaults: Mapping[str, Any]) -> None:
     for key in config.clip:
         if config.clip[key] is None:
             config.clip[key] = defaults[key]
@@ -246,15 +246,12 @@ def _open(
     *,
     real: bool,
     rank: int,
-    fps: float | None = None,
     stored_fps: float | None = None,
 ) -> VideoSource:
-    def opened() -> VideoSource:
-        return protocol.open_videos(
-            path, real=real, channels=config.clip.channels, fps=fps, stored_fps=stored_fps
-        )
-
-    return first_then_others(rank, opened)
+    channels = config.clip.channels
+    return first_then_others(
+        rank, lambda: protocol.open_videos(path, real=real, channels=channels, stored_fps=stored_fps)
+    )
 
 
 def _data(trained: Trained, protocol: Standard, rank: int) -> VideoSource:

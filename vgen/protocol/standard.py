@@ -54,6 +54,7 @@ class Standard:
             "truncate".
         given: first frames of each real clip that fake clip i was given of real clip i: prediction, whose numbers
             compare with no others. A generator that continues clips sets it (`continuing`).
+        fps: frames per second at which videos are read (`vgen.data.videos.Videos`); None: as they are stored.
 
     Raises:
         ValueError: a number that cannot be, or arguments that contradict each other.
@@ -86,6 +87,7 @@ class Standard:
         fit: Fit = "squash",
         pixels: Pixels = "round",
         given: int = 0,
+        fps: float | None = None,
     ) -> None:
         self.name = name
         self.frames = _at_least("frames", frames, 1)
@@ -113,6 +115,9 @@ class Standard:
         self.fit: Fit = _one_of("fit", fit, Fit)
         self.pixels: Pixels = _one_of("pixels", pixels, Pixels)
         self.given = _at_least("given", given, 0)
+        if fps is not None and not fps > 0:
+            raise ValueError(f"protocol.fps={fps}: expected a number above 0, or null")
+        self.fps = fps
         if not eps > 0:
             raise ValueError(f"protocol.eps={eps}: expected a number above 0")
         self._check_together()
@@ -162,10 +167,27 @@ class Standard:
         changed.given = given
         return changed
 
+    def at_rate(self, fps: float | None) -> "Standard":
+        """This protocol for videos that are read at `fps` frames per second (clip.fps); None: as they are stored.
+
+        Raises:
+            ValueError: another rate on the command line.
+        """
+        if self.fps not in (None, fps):
+            said = "as they are stored" if fps is None else f"at {fps:g} frames per second"
+            raise ValueError(
+                f"protocol.fps={self.fps:g}: the model was trained on videos {said}; leave it out"
+            )
+        changed = copy.copy(self)
+        changed.fps = fps
+        return changed
+
     def settings(self) -> dict[str, Any]:
-        """Everything but the name, as plain values. Without "given" where nothing is: ids from before it stay."""
-        given = {"given": self.given} if self.given else {}
-        return given | {
+        """Everything but the name, as plain values. Without "given" and "fps" where they say nothing: ids from before
+        them stay.
+        """
+        said = {"given": self.given or None, "fps": self.fps}
+        return {key: value for key, value in said.items() if value is not None} | {
             "frames": self.frames,
             "size": self.size,
             "resize": self.resize,
@@ -237,6 +259,7 @@ class Standard:
             self.order: self.order != "shuffled",
             f"pixels={self.pixels}": self.pixels != "round",
             f"given{self.given}": self.given != 0,
+            f"{self.fps or 0:g}fps": self.fps is not None,
             f"seed{self.seed}": self.seed != 0,
             f"repeats={repeats}": repeats != 1,
             self.split or "": self.split is not None,
@@ -277,14 +300,14 @@ class Standard:
         real: bool,
         channels: int = 3,
         cache: str | None = None,
-        fps: float | None = None,
         stored_fps: float | None = None,
     ) -> VideoSource:
-        """The videos at `path` (a folder, or arrays in .npy), ready to read, in the size that the protocol says.
+        """The videos at `path` (a folder, or arrays in .npy), ready to read, in the size and at the rate that the
+        protocol says.
 
         Args:
             real: whether `path` is the real side, of which `split` is taken.
-            fps, stored_fps: as of `vgen.data.videos.Videos`.
+            stored_fps: as of `vgen.data.videos.Videos`.
 
         Raises:
             FileNotFoundError: nothing there.
@@ -298,7 +321,7 @@ class Standard:
             resample=self.resample,
             cache=cache,
             split=self.split if real else None,
-            fps=fps,
+            fps=self.fps,
             stored_fps=stored_fps,
         )
         source.prepare()
