@@ -22,6 +22,7 @@ from vgen.data.source import VideoSource
 from vgen.data.videos import Videos
 from vgen.launch.processes import process_count
 from vgen.training.checkpoint import AtomicCheckpointIO
+from vgen.training.plain import NoProfiler
 from vgen.training.video_gan import VideoGAN
 
 _PLAIN_VALUES = {
@@ -212,8 +213,10 @@ def build_trainer(config: DictConfig) -> Trainer:
     with open_dict(arguments):
         if arguments.pop("profile", False):  # the one key that is not an argument of Lightning's
             callbacks.append(StepProfile())
+        profiler = {} if arguments.get("profiler") else {"profiler": NoProfiler()}
     factory = instantiate(arguments)
     return factory(
+        **profiler,
         callbacks=callbacks,
         logger=loggers or False,
         plugins=[AtomicCheckpointIO()],
