@@ -185,10 +185,15 @@ def test_an_archive_that_lies_unpacked_beside_itself_counts_once(tmp_path, caplo
     assert len(scan(tmp_path).entries) == 5
 
 
-def test_arrays_beside_videos_are_passed_over(tmp_path):
-    touch(tmp_path, "1.mp4", "features.npy")
+def test_what_is_passed_over_is_told(tmp_path, caplog):
+    touch(tmp_path, "1.mp4", "features.npy", "thumb.jpg")
+    write_zip(tmp_path / "more.zip", {"2.mp4": b"", "stack.npy": b""})
     layout = scan(tmp_path)
-    assert (layout.describe(), layout.refused) == ("1 video file", [])
+    assert (layout.describe(), layout.refused) == ("2 video files in 1 archive", [])
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 images beside video files are passed over, such as thumb.jpg",
+        "2 arrays in archives, or beside videos or images are passed over, such as features.npy",
+    ]
 
 
 def test_a_damaged_archive_is_listed(tmp_path):

@@ -1,5 +1,6 @@
 """How the videos of a folder are laid out: found by looking, not asked of the user."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from vgen.data.entry import Entry, Kind, Unreadable, natural, reason, strip_fram
 from vgen.data.labels import Found, assign
 from vgen.data.listing import File, list_files
 from vgen.data.source import Skipped
+
+log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
@@ -64,6 +67,11 @@ class _Folder:
     images: list[File] = field(default_factory=list)
     arrays: list[File] = field(default_factory=list)
 
+    @property
+    def has_arrays(self) -> bool:
+        """Whether its arrays are its videos."""
+        return not (self.videos or self.images or self.archive)
+
 
 def scan(
     root: Path,
@@ -106,6 +114,7 @@ def scan(
         )
     files, refused = list_files(top, only)
     folders = _folders(files)
+    _tell_what_is_passed_over(folders)
     strips = _are_strips(top, folders)
     found: list[Found] = []
     for folder in folders:
@@ -122,7 +131,7 @@ def scan(
             found.append(
                 Found(folder.parents[:-1], name, "frame folder", files_of, folder.archive, folder.parents[-1])
             )
-        for file in [] if folder.videos or folder.images else folder.arrays:
+        for file in folder.arrays if folder.has_arrays else []:
             found += _parts(top, file, axes, list_arrays, refused)
     if not found:
         raise ValueError(
@@ -177,9 +186,25 @@ def _folders(files: list[File]) -> list[_Folder]:
             folder.videos.append(file)
         elif file.suffix in IMAGE_SUFFIXES:
             folder.images.append(file)
-        elif file.suffix in ARRAY_SUFFIXES and not file.archive:
+        elif file.suffix in ARRAY_SUFFIXES:
             folder.arrays.append(file)
     return list(folders.values())
+
+
+def _tell_what_is_passed_over(folders: list[_Folder]) -> None:
+    for what, over in (
+        (
+            "images beside video files",
+            [file for folder in folders if folder.videos for file in folder.images],
+        ),
+        (
+            "arrays in archives, or beside videos or images",
+            [file for folder in folders if not folder.has_arrays for file in folder.arrays],
+        ),
+    ):
+        if over:
+            first = f"{over[0].archive}/{over[0].member}".lstrip("/")
+            log.warning("%d %s are passed over, such as %s", len(over), what, first)
 
 
 def _parts(
