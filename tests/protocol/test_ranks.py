@@ -23,7 +23,8 @@ def run(folder: Path, processes: int, clips: int, store: str = "none", *more: st
 
 # 7 and 8 clips in chunks of 2; 3 and 4 clips, of which the third process gets none
 @pytest.mark.parametrize(
-    ("clips", "several"), [(7, (2,)), (3, (3,)), pytest.param(7, (3,), marks=pytest.mark.slow)]
+    ("clips", "several"),
+    [(7, (2,)), *(pytest.param(clips, (3,), marks=pytest.mark.slow) for clips in (3, 7))],
 )
 def test_numbers_do_not_depend_on_the_number_of_processes(
     tmp_path: Path, clips: int, several: tuple[int, ...]

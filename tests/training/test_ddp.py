@@ -65,6 +65,7 @@ def test_what_a_generator_is_told_does_not_depend_on_the_processes(tmp_path: Pat
     check_equal(one, two)
 
 
+@pytest.mark.slow
 def test_sharded_runs_continue_under_another_trainer_and_back(tmp_path: Path, alone: dict) -> None:
     whole, sharded = tmp_path / "whole.ckpt", tmp_path / "sharded.ckpt"
     values = run(sharded, "fsdp", 2)["state_dict"].values()
