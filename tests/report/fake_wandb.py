@@ -72,7 +72,7 @@ class FakeApi:
 def _nested(row: dict[str, Any]) -> dict[str, Any]:
     """ "samples/path" is what a record's nested key ["samples", "path"] was joined to."""
     nested: dict[str, Any] = {}
-    for key, value in row.items():
+    for key, value in sorted(row.items(), reverse=True):  # W&B keeps no order of keys
         if key.startswith("samples/"):
             nested.setdefault("samples", {})[key.removeprefix("samples/")] = value
         else:

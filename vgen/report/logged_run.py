@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from vgen.files import replacing
+from vgen.metric.names import HIGHER_IS_BETTER
 
 VIDEO = "video-file"  # `_type` of a video in the history
 SAMPLES = "samples"  # its key, as vgen.callback.samples logs it
@@ -105,12 +106,20 @@ def _split(rows: list[dict[str, Any]]) -> tuple[str, dict[str, str]]:
         }
         if line.keys() - {"kclips"}:
             lines.append(line)
-    columns = dict.fromkeys([*_AXES, *(key for line in lines for key in line)])
+    # wandb 0.31 writes the keys of a row in random order (they come from a map of Go's).
+    columns = sorted({key for line in lines for key in line} - set(_AXES), key=_place)
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(columns), restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=[*_AXES, *columns], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue(), samples
+
+
+def _place(column: str) -> tuple[int, str]:
+    """Metrics in vgen's own order, after everything else."""
+    families = list(HIGHER_IS_BETTER)
+    family = column.split("/")[0]
+    return (families.index(family) if family in families else -1), column
 
 
 def _number(value: Any) -> float | None:
