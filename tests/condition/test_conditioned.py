@@ -30,13 +30,18 @@ def draw(generator: Conditioned, seed: int = 0, given: int = 1) -> dict[str, tor
     return drawn | {"given": frames}
 
 
+def doubled(latent: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: part.double() if part.is_floating_point() else part for name, part in latent.items()}
+
+
 @pytest.mark.parametrize("name", [*(n for n in options()["generator"] if n != "tgan")])
 def test_every_generator_continues_frames(name: str) -> None:
-    generator = make(name).eval()
+    # In double precision, for a convolution's rounding may depend on how many clips there are.
+    generator = make(name).eval().double()
     assert isinstance(generator, Generator)
     assert given_frames(generator) == 1
     generator.check_times(TIMES)
-    latent = draw(generator)
+    latent, redrawn = (doubled(draw(generator, seed)) for seed in (0, 1))
     label = None
     parts = generator.decompose(latent, TIMES, label)
     video = parts["video"]
@@ -46,10 +51,10 @@ def test_every_generator_continues_frames(name: str) -> None:
     assert torch.equal(parts["reconstruction"], video[:, :, :1])
     other = generator(latent | {"given": latent["given"].flip(0)}, TIMES, label)
     assert not torch.allclose(other, video, atol=1e-4), "what is given is not read"
-    again = generator(draw(generator, seed=1), TIMES, label)
+    again = generator(redrawn, TIMES, label)
     assert not torch.allclose(again, video, atol=1e-4), "noise is not read"
     single = {part: value[1:] for part, value in latent.items()}
-    torch.testing.assert_close(generator(single, TIMES[1:], label), video[1:], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(generator(single, TIMES[1:], label), video[1:])
 
 
 @pytest.mark.parametrize("name", ["mocogan", "vgan", "r3gan3d"])
