@@ -173,7 +173,7 @@ def levels_of(part: object) -> int:
 def made_clip(made: Mapping[str, Tensor], real: Clip, levels: int = 1) -> Clip:
     """The clip with the times and labels of `real` of which `made` is what a generator's `decompose` returned."""
     if "frames" not in made:
-        return real.with_video(made["video"])
+        return Clip(made["video"], real.times, real.label, real.levels)
     return Clip(made["video"], real.times.gather(1, made["frames"]), real.label, levels)
 
 

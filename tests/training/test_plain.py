@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.callbacks import LambdaCallback
 from test_config import build
 from toy import toy_trainer
@@ -48,3 +48,30 @@ def test_a_hook_given_as_an_argument_is_heard(tmp_path, hooks: tuple[str, ...], 
     trainer = toy_trainer(tmp_path, 1)
     trainer.callbacks.append(LambdaCallback(on_before_backward=lambda *_: None))
     assert is_plain(trainer, hooks) is plain
+
+
+class ChangesBatches(LightningDataModule):
+    """Darkens what another data module loads."""
+
+    def __init__(self, inner: LightningDataModule) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def setup(self, stage: str) -> None:
+        self.inner.setup(stage)
+
+    def train_dataloader(self):
+        return self.inner.train_dataloader()
+
+    def on_after_batch_transfer(self, batch, dataloader_idx: int):
+        return batch | {"pixels": batch["pixels"] // 2}
+
+
+def test_a_hook_on_a_batch_s_way_is_heard(tmp_path) -> None:
+    weights = []
+    for wrap in (lambda data: data, ChangesBatches):
+        _, data, model = build("width=4")
+        toy_trainer(tmp_path, 1).fit(model, datamodule=wrap(data))
+        assert model.plain_transfer is (wrap is not ChangesBatches)
+        weights.append(torch.cat([p.detach().flatten() for p in model.discriminator.parameters()]))
+    assert not torch.equal(*weights)

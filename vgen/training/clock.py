@@ -9,11 +9,8 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 
 
-def count_only(counted: LightningOptimizer, module: LightningModule) -> None:
-    """Let only `counted` advance `trainer.global_step`. Call it at the top of `training_step`."""
+def count_not(optimizer: LightningOptimizer, module: LightningModule) -> None:
+    """Let `optimizer` not advance `trainer.global_step`. Call it at the top of `training_step`."""
     profiler = module.trainer.profiler  # pyright: ignore[reportAttributeAccessIssue]
-    optimizers = module.optimizers()
-    for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
-        if optimizer is not counted:
-            optimizer._on_before_step = lambda: profiler.start("optimizer_step")
-            optimizer._on_after_step = lambda: profiler.stop("optimizer_step")
+    optimizer._on_before_step = lambda: profiler.start("optimizer_step")
+    optimizer._on_after_step = lambda: profiler.stop("optimizer_step")

@@ -4,13 +4,15 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+from torch import Tensor, nn
 
 from vgen.clip import Clip, Judgement
 
 
 def split_rows(clip: Clip, parts: int) -> list[Clip]:
     """The batch in `parts` equal runs of rows."""
+    if parts == 1:
+        return [clip]
     size = math.ceil(clip.batch / parts)
     slices = [slice(start, start + size) for start in range(0, clip.batch, size)]
     return [
@@ -21,6 +23,15 @@ def split_rows(clip: Clip, parts: int) -> list[Clip]:
 
 def detached(judgement: Judgement) -> Judgement:
     return Judgement({head: logits.detach() for head, logits in judgement.logits.items()})
+
+
+def mean_logits(on_real: Judgement, on_fake: Judgement) -> dict[str, Tensor]:
+    """What is logged of each head's opinion, without gradient."""
+    return {
+        f"logit/{kind}_{head}": logits.detach().mean()
+        for head in on_real.logits
+        for kind, logits in (("real", on_real.logits[head]), ("fake", on_fake.logits[head]))
+    }
 
 
 @contextmanager

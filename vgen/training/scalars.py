@@ -25,10 +25,10 @@ class ScalarAverages:
         self._first_bad: dict[tuple[str, ...], Tensor | list[float]] = {}
 
     def add(self, scalars: Mapping[str, Tensor], iteration: int) -> None:
-        """Add one step's scalars (0-d tensors)."""
+        """Add one step's scalars (0-d tensors of one device)."""
         names = tuple(scalars)
         self._counts[names] = self._counts.get(names, 0) + 1
-        if all(value.device.type == "cpu" for value in scalars.values()):
+        if next(iter(scalars.values())).is_cpu:
             self._add_numbers(names, [value.item() for value in scalars.values()], iteration)
         else:
             self._add_vector(

@@ -5,10 +5,13 @@ It knows the contracts of `vgen.clip` and never a concrete network. One `trainin
 clip: `clips_seen` counts the real clips shown to the discriminator over all processes.
 """
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import Any, cast
 
 import torch
@@ -33,15 +36,15 @@ from vgen.clip import (
     levels_of,
     made_clip,
 )
-from vgen.training.clock import count_only
+from vgen.training.clock import count_not
 from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
 from vgen.training.ema import GeneratorAverage, ema_decay
 from vgen.training.freeze import freeze_weights
 from vgen.training.guard import non_finite_error, non_finite_weight
 from vgen.training.memory import to_channels_last, video_layout
 from vgen.training.objective import Objective, prepare
-from vgen.training.pieces import detached, frozen, split_rows
-from vgen.training.plain import BACKWARD, STEP, is_plain, step_plainly
+from vgen.training.pieces import detached, frozen, mean_logits, split_rows
+from vgen.training.plain import BACKWARD, STEP, is_plain, step_plainly, transfers_plainly
 from vgen.training.scalars import ScalarAverages
 from vgen.training.scheduled import Schedules
 from vgen.training.step_timer import Timer, untimed
@@ -114,6 +117,9 @@ class VideoGAN(LightningModule):
         freeze_weights(discriminator, freeze_d)
         self.generator = generator
         self.discriminator = discriminator
+        # Asked at every step, and a module takes long to say that it lacks an attribute.
+        self.given, self.levels = given_frames(generator), levels_of(generator)
+        self.decomposes = getattr(generator, "decompose", None) is not None
         self.generator_average = GeneratorAverage(generator)
         self.objective = Objective(loss=loss, regularizers=regularizers, head_weights=head_weights)
         self.augment = augment
@@ -133,12 +139,12 @@ class VideoGAN(LightningModule):
         self.scalars = ScalarAverages()
         self.step_started = 0.0
         self.stop_at_non_finite = True
-        self.plain_backward = self.plain_step = False
+        self.plain_backward = self.plain_step = self.plain_transfer = False
         self.timed: Timer = untimed
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning notes here which hook runs, dozens of times a step; nn.Module would search all its registers.
-        if name == "_current_fx_name":
+        # Set up to dozens of times a step (Lightning notes which hook runs); nn.Module would search all its registers.
+        if name in ("_current_fx_name", "iteration", "step_started"):
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
@@ -191,7 +197,7 @@ class VideoGAN(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         optimizer_g, optimizer_d = self.optimizers()  # type: ignore[misc]
-        count_only(optimizer_g, self)
+        count_not(optimizer_d, self)
         self.schedules.follow(self, (optimizer_g, optimizer_d))
         # Noise inside networks (instance noise, dropout) comes from torch's global generators.
         rng.seed_default(rng.derive(self.seed, "network", self.iteration, self.global_rank), self.device)
@@ -219,6 +225,9 @@ class VideoGAN(LightningModule):
             with self.timed("logging"):
                 self.log_everywhere(self.scalars.flush() | self.schedules.values)
 
+    # Lightning asks for the arguments at every step; working them out takes as long as a small layer.
+    training_step.__signature__ = inspect.signature(training_step)  # pyright: ignore[reportFunctionMemberAccess]
+
     def _update_discriminator(self, optimizer: Any, parts: list[Clip], index: int) -> list[Judgement]:
         due = self.objective.due("discriminator", self.iteration * self.d_steps + index)
         differentiated = frozenset().union(*(term.differentiates for term in due.values()))
@@ -243,15 +252,12 @@ class VideoGAN(LightningModule):
                         on_fake = self.judge(fakes)
                     heads = self.objective.adversarial("discriminator", on_real, on_fake)
                 with self.timed("d_regularizers"):
-                    step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
-                    extra = self.objective.regularization(due, step)
-                self._backward("discriminator", heads, extra, len(parts), last=number == len(parts) - 1)
+                    extra = self._regularization(due, real, fakes, on_real, on_fake, latent, made)
+                seen = mean_logits(on_real, on_fake)
+                last = number == len(parts) - 1
+                self._backward("discriminator", heads, extra, seen, parts=len(parts), last=last)
                 real.video.requires_grad_(False)
             judged.append(detached(on_real))
-            for head, logits in on_real.logits.items():
-                self._count(
-                    {f"logit/real_{head}": logits.mean(), f"logit/fake_{head}": on_fake.logits[head].mean()}
-                )
         with self.timed("d_optimizer"):
             self._step(optimizer)
             self.objective.after_update(due, self.discriminator)
@@ -278,26 +284,36 @@ class VideoGAN(LightningModule):
                         best = best_rows(on_real, on_fake, self.top_k)
                         heads = self.objective.adversarial("generator", *best)
                     with self.timed("g_regularizers"):
-                        step = self.step_so_far(real, fakes, on_real, on_fake, latent, made)
-                        extra = self.objective.regularization(due, step)
-                    self._backward("generator", heads, extra, len(parts), last=number == len(parts) - 1)
+                        extra = self._regularization(due, real, fakes, on_real, on_fake, latent, made)
+                    last = number == len(parts) - 1
+                    self._backward("generator", heads, extra, {}, parts=len(parts), last=last)
             with self.timed("g_optimizer"):
                 self._step(optimizer)
                 self.objective.after_update(due, self.generator)
 
     def _backward(
-        self, player: Player, heads: Mapping[str, Tensor], extra: Mapping[str, Tensor], parts: int, last: bool
+        self,
+        player: Player,
+        heads: Mapping[str, Tensor],
+        extra: Mapping[str, Tensor],
+        seen: Mapping[str, Tensor],
+        *,
+        parts: int,
+        last: bool,
     ) -> None:
+        """Gradients of all terms; they and the scalars `seen` are counted."""
         short = player[0]
-        total = sum(extra.values(), sum(heads.values(), torch.zeros((), device=self.device)))
-        self._count(
-            {f"loss/{short}": total}
-            | {f"loss/{short}_{head}": value for head, value in heads.items()}
-            | {f"regularizer/{name}": value for name, value in extra.items()}
-        )
+        total = reduce(add, (*heads.values(), *extra.values()))
+        scalars = {f"loss/{short}": total}
+        scalars |= {f"loss/{short}_{head}": value for head, value in heads.items()}
+        scalars |= {f"regularizer/{name}": value for name, value in extra.items()}
+        self._count({**scalars, **seen})
         with self._exchange(player, last), self.timed(f"{short}_backward"):
-            loss = total / parts
+            loss = total if parts == 1 else total / parts
             loss.backward() if self.plain_backward else self.manual_backward(loss)
+
+    def _regularization(self, due: Mapping[str, Regularizer], *so_far: Any) -> dict[str, Tensor]:
+        return self.objective.regularization(due, self.step_so_far(*so_far)) if due else {}
 
     def _step(self, optimizer: Any) -> None:
         step_plainly(optimizer, self) if self.plain_step else optimizer.step()
@@ -315,11 +331,12 @@ class VideoGAN(LightningModule):
     def _latent(self, real: Clip, stream: rng.BatchStream) -> Latent:
         times = real.times if stream.world == 1 else real.times.repeat(stream.world, 1)
         drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
-        rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
-        latent = {name: self._place(part[rows]) for name, part in drawn.items()}
-        given = given_frames(self.generator)
-        if given:
-            latent[GIVEN] = real.video[:, :, :given].detach()
+        if stream.world > 1:
+            rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
+            drawn = {name: part[rows] for name, part in drawn.items()}
+        latent = {name: self._place(part) for name, part in drawn.items()}
+        if self.given:
+            latent[GIVEN] = real.video[:, :, : self.given].detach()
         return latent
 
     def _place(self, values: Tensor) -> Tensor:
@@ -327,14 +344,13 @@ class VideoGAN(LightningModule):
 
     def generate(self, latent: Latent, times: Tensor, label: Tensor | None) -> dict[str, Tensor]:
         """The generator's clip as "video", with its named parts beside it where it decomposes one."""
-        decompose = getattr(self.generator, "decompose", None)
-        if decompose is not None:
-            return decompose(latent, times, label)
+        if self.decomposes:
+            return self.generator.decompose(latent, times, label)  # pyright: ignore[reportCallIssue]
         return {"video": self.generator(latent, times, label)}
 
     def _fakes(self, made: Mapping[str, Tensor], real: Clip) -> Clip:
-        clip = made_clip(made, real, levels_of(self.generator))
-        return clip.with_video(clip.video.to(self.dtype))
+        clip = made_clip(made, real, self.levels)
+        return clip if clip.video.dtype == self.dtype else clip.with_video(clip.video.to(self.dtype))
 
     def averaged(self) -> nn.Module:
         """The averaged generator, to be run. Every process has to call it: it may be sharded between them."""
@@ -375,6 +391,8 @@ class VideoGAN(LightningModule):
 
     def _exchange(self, player: Player, last: bool) -> AbstractContextManager[Any]:
         # Gradients of accumulated parts are all-reduced once, with the last part.
+        if self.plain_backward:
+            return nullcontext()
         strategy = self.trainer.strategy
         exchange = getattr(strategy, "exchange", None)  # vgen's own know the players
         if exchange is not None:
@@ -382,8 +400,15 @@ class VideoGAN(LightningModule):
         block = getattr(strategy, "block_backward_sync", None)
         return nullcontext() if last or block is None or self.trainer.world_size == 1 else block()
 
+    def _call_batch_hook(self, hook_name: str, *args: Any) -> Any:
+        if not self.plain_transfer:
+            return super()._call_batch_hook(hook_name, *args)
+        move = hook_name == "transfer_batch_to_device" and self.device.type != "cpu"
+        return self.transfer_batch_to_device(*args) if move else args[0]
+
     def on_train_start(self) -> None:
         self.plain_backward, self.plain_step = (is_plain(self.trainer, hooks) for hooks in (BACKWARD, STEP))
+        self.plain_transfer = transfers_plainly(self.trainer)
         self.step_started = time.perf_counter()
 
     def on_train_batch_end(self, *_: Any) -> None:
