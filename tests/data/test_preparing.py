@@ -214,7 +214,7 @@ def test_strict_and_nothing_usable(folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_splits_from_folders_and_lists(folder, tmp_path):
+def test_splits_from_folders_and_lists(folder, tmp_path, caplog):
     shutil.copytree(folder, tmp_path / "both" / "train")
     write_movie(tmp_path / "both" / "test" / "a" / "0.mp4", moving_bar(8), rate=12)
     write_movie(tmp_path / "both" / "test" / "c" / "0.mp4", moving_bar(8, step=3), rate=12)
@@ -228,6 +228,9 @@ def test_splits_from_folders_and_lists(folder, tmp_path):
     assert [test.label(i) for i in range(2)] == [0, 2]
     with pytest.raises(ValueError, match=r"data\.split=val: no such split in .*; it has test, train"):
         PackedVideos(path=str(tmp_path / "folders"), split="val").prepare()
+    with caplog.at_level("INFO"):
+        PackedVideos(path=str(tmp_path / "folders")).prepare()
+    assert "videos of all splits are read (test 2, train 8); data.split chooses one" in caplog.text
     plan = Plan(plan_of(folder).parts, {"train": frozenset({"a/0.png", "a/1.png", "b/7.png"})})
     assert plan.missing() == {"train": ["b/7.png"]}
     assert make(plan, tmp_path / "lists")["splits"] == {"train": 2}

@@ -1,6 +1,8 @@
 """A packed dataset on disk (`vgen.data.pack` says what lies in it) as a source of clips."""
 
 import json
+import logging
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from vgen.data.fitting import Fitting, as_canvas
 from vgen.data.kept import Kept
 from vgen.data.pack import FORMAT, Pack
 from vgen.data.storage import INDEX, absolute, is_remote, read_index
+
+log = logging.getLogger(__name__)
 
 
 class PackedVideos(Kept):
@@ -103,6 +107,12 @@ class PackedVideos(Kept):
             splits = sorted({video.split for video in pack.videos if video.split})
             there = f"it has {', '.join(splits)}" if splits else "it has none"
             raise ValueError(f"data.split={self.split}: no such split in {self.path}; {there}")
+        counts = Counter(video.split for video in videos)
+        if len(counts) > 1:
+            there = ", ".join(
+                f"{split or 'none'} {count:,}" for split, count in sorted(counts.items(), key=str)
+            )
+            log.info("%s: videos of all splits are read (%s); data.split chooses one", self.path, there)
         self._keep(pack, videos, pack.skipped)
         self._check_usable()
 
