@@ -35,6 +35,11 @@ def test_a_path_that_exists_is_one_text(name: str, tmp_path: Path) -> None:
     assert value_of(f"checkpoint={tmp_path / name}") == str(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a[1]", "a,b=2"])
+def test_a_folder_to_be_made_is_one_text(name: str) -> None:
+    assert value_of(f"output=runs/{name}") == f"runs/{name}"
+
+
 def test_text_beyond_ascii_is_one_text() -> None:
     assert value_of("output=out/gebärdé 你好") == "out/gebärdé 你好"
 

@@ -22,7 +22,8 @@ def quote_argument(argument: str) -> str:
         return f"{key}={_quote_words(value)}"
     if not value.isascii():  # Hydra's grammar has no place for it
         return quoted(key, value)
-    return quoted(key, value) if re.search(r"[,=()\[\]{}&;#!'\"]", value) and _exists(value) else argument
+    meant = key == "output" or _exists(value)  # of what is to be made nothing exists yet
+    return quoted(key, value) if meant and re.search(r"[,=()\[\]{}&;#!'\"]", value) else argument
 
 
 def _exists(path: str) -> bool:
