@@ -12,9 +12,11 @@ from vgen.clip import Clip, Discriminator, regular_times
 from vgen.discriminator.digan import DIGANDiscriminator
 from vgen.discriminator.mocogan_sg2 import MoCoGANSG2Discriminator
 from vgen.discriminator.styleganv import StyleGANVDiscriminator
+from vgen.discriminator.stylesv import StyleSVDiscriminator
 
 VARIANTS = {
     "styleganv": (StyleGANVDiscriminator, {"time_dim": 4, "longest": 16}),
+    "stylesv": (StyleSVDiscriminator, {"time_dim": 4, "longest": 16, "shift": 0.25}),
     "mocogan_sg2": (MoCoGANSG2Discriminator, {"video_channels": 4}),
     "digan": (DIGANDiscriminator, {}),
 }

@@ -23,6 +23,7 @@ from vgen.generator.synthesis.dcgan import DCGAN
 from vgen.generator.synthesis.inr import INR
 from vgen.generator.synthesis.r3gan import R3GANSynthesis
 from vgen.generator.synthesis.stylegan2 import StyleGAN2
+from vgen.generator.synthesis.stylegan3 import StyleGAN3
 from vgen.generator.synthesis.tgan import TGANSynthesis
 
 ANCHORED = {"motion_dim": 4, "noise_dim": 3, "kernel": 3}
@@ -44,6 +45,7 @@ SYNTHESES = {
     "inr": partial(INR, max_channels=8, w_dim=6, waves=4, rank=2),
     "r3gan": partial(R3GANSynthesis, max_channels=8, blocks=1),
     "stylegan2": partial(StyleGAN2, max_channels=8, w_dim=6),
+    "stylegan3": partial(StyleGAN3, max_channels=8, w_dim=6, layers=3, critical=1, margin=2),
     "tgan": partial(TGANSynthesis, max_channels=8),
 }
 FRAMES = 16

@@ -23,6 +23,23 @@ def test_variance_is_kept_through_a_block():
     assert 0.8 < made.square().mean().sqrt() < 1.2
 
 
+def test_blocks_are_named_after_what_they_see():
+    small, large = (ImageJudge(size=size, channels=1, base_channels=128 // size) for size in (16, 64))
+    shared = [name for name, _ in small.blocks.named_parameters()]
+    assert shared == [name for name, _ in large.blocks.named_parameters()][-len(shared) :]
+    assert [name for name, _ in large.blocks.named_children()] == ["at64", "at32", "at16", "at8"]
+
+
+def test_convolutions_may_see_something_else_than_the_shortcut():
+    torch.manual_seed(0)
+    block = JudgeBlock(3, 3, 4, clamp=None, reduced=True)
+    x, other = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
+    assert torch.equal(block(x, x), block(x))
+    ways = block(x, other) - block(other)  # the convolutions' way cancels
+    half = 0.5**0.5
+    torch.testing.assert_close(ways, block.shortcut(x, gain=half) - block.shortcut(other, gain=half))
+
+
 def test_small_sizes_are_computed_in_full_precision():
     judge = ImageJudge(size=32, channels=2, base_channels=4, max_channels=8, reduced_sizes=1)
     kinds = []

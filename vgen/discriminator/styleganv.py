@@ -9,7 +9,7 @@ from vgen.clip import Clip, Judgement
 from vgen.layer.label import one_hot
 from vgen.layer.precision import reduced_from
 from vgen.layer.pyramid import check_video, doublings, widths
-from vgen.layer.style_judge import FromPixels, JudgeBlock, JudgeEnd
+from vgen.layer.style_judge import FromPixels, JudgeBlock, JudgeEnd, by_size
 from vgen.layer.time_differences import TimeDifferences
 
 
@@ -77,12 +77,12 @@ class StyleGANVDiscriminator(nn.Module):
 
         self.first = FromPixels(channels, shape[0], clamp=clamp)
         ends = [*shape[1:alone], beside]
-        self.frame_blocks = nn.Sequential(
-            *(block(number, shape[number], ends[number]) for number in range(alone))
+        self.frame_blocks = by_size(
+            size, (block(number, shape[number], ends[number]) for number in range(alone))
         )
         joined = [frames * beside, *shape[alone + 1 :]]
-        self.clip_blocks = nn.Sequential(
-            *(block(alone + number, *ends) for number, ends in enumerate(pairwise(joined)))
+        self.clip_blocks = by_size(
+            size >> alone, (block(alone + number, *ends) for number, ends in enumerate(pairwise(joined)))
         )
         self.differences = TimeDifferences(frames, dim=time_dim, longest=longest) if frames > 1 else None
         self.end = JudgeEnd(

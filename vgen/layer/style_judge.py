@@ -1,6 +1,7 @@
 """StyleGAN2's residual judge of frames, in parts and as a whole."""
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -32,11 +33,26 @@ class JudgeBlock(nn.Module):
         self.two = EqualizedConv2d(hidden, outputs, 3, down=2, clamp=clamp)
         self.shortcut = EqualizedConv2d(inputs, outputs, 1, down=2, bias=False, slope=1.0)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """`seen`, where given, is what the two 3x3 convolutions see in place of x."""
         half = math.sqrt(0.5)  # of the variance, to each of the two ways
         with precision_of(x, reduced=self.reduced):
             x = x if self.reduced else at_least_float32(x)
-            return self.shortcut(x, gain=half) + self.two(self.one(x), gain=half)
+            seen = x if seen is None else seen.to(x.dtype)
+            return self.shortcut(x, gain=half) + self.two(self.one(seen), gain=half)
+
+
+def by_size(size: int, blocks: Iterable[JudgeBlock]) -> nn.Sequential:
+    """Blocks one after the other, the first one on maps `size` wide, each named after the size of what it sees.
+
+    So named, the blocks of judges of frames of different sizes are the same where they do the same work, which is what
+    `start_from=` goes by.
+    """
+    named = nn.Sequential()
+    for block in blocks:
+        named.add_module(f"at{size}", block)
+        size //= 2
+    return named
 
 
 class JudgeEnd(nn.Module):
@@ -124,11 +140,12 @@ class ImageJudge(nn.Module):
         shape = widths(doublings(size) + 1, base_channels, max_channels)
         least = reduced_from(size, reduced_sizes)
         self.first = FromPixels(channels, shape[0], clamp=clamp)
-        self.blocks = nn.Sequential(
-            *(
+        self.blocks = by_size(
+            size,
+            (
                 JudgeBlock(wide, wide, narrow, clamp=clamp, reduced=size >> number >= least)
                 for number, (wide, narrow) in enumerate(pairwise(shape))
-            )
+            ),
         )
         self.end = JudgeEnd(
             shape[-1],
