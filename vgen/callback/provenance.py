@@ -75,6 +75,10 @@ class Provenance(Callback):
         }
         self.record["processes"] = trainer.world_size
         self.record["precision"] = str(trainer.precision)
+        # A run that is continued loads its own checkpoint.
+        started_from = pl_module.started_from or earlier.get("started_from")
+        if started_from is not None:
+            self.record["started_from"] = started_from
         self.record["started"] = earlier.get("started", _now())
         resumed = earlier.get("resumed", [])
         self.record["resumed"] = [*resumed, {"at_kclips": pl_module.kclips, "on": _now()}] if earlier else []

@@ -46,7 +46,7 @@ def load_trained(path: str, device: torch.device) -> Trained:
     Raises FileNotFoundError or CheckpointError with one line for missing, damaged or foreign files.
     """
     file = find_checkpoint(path)
-    weights, config, kclips = _exported(file) if file.suffix == ".safetensors" else _checkpoint(file)
+    weights, config, kclips = read_exported(file) if file.suffix == ".safetensors" else _checkpoint(file)
     _require_modules(config.generator, file)
     _require_modules(config.get("condition"), file)
     generator = build_generator(config)
@@ -112,7 +112,8 @@ def _checkpoint(file: Path) -> tuple[dict[str, Tensor], DictConfig, float]:
     return weights, config, contents["vgen"]["iteration"] * clips_per_step / 1000
 
 
-def _exported(file: Path) -> tuple[dict[str, Tensor], DictConfig, float]:
+def read_exported(file: Path) -> tuple[dict[str, Tensor], DictConfig, float]:
+    """Weights, config and thousand clips of a generator that `vgen.callback.export` wrote; CheckpointError else."""
     try:
         with safe_open(file, framework="pt") as opened:
             metadata: dict[str, str] = opened.metadata() or {}

@@ -29,6 +29,7 @@ from vgen.cli.build import (
 from vgen.cli.errors import telling, user_message
 from vgen.cli.precision import settle_precision
 from vgen.cli.roles import settle_extractors
+from vgen.cli.start_from import start_from
 from vgen.config import CONF_DIR, ConfigError, plain
 from vgen.data.module import ClipDataModule
 from vgen.data.storage import absolute
@@ -79,6 +80,8 @@ def train(config: DictConfig) -> None:
         value = config.data.get(key)
         if value and (key != "labels" or value.lower().endswith((".csv", ".json"))):
             config.data[key] = absolute(value)
+    if config.start_from is not None:
+        config.start_from = absolute(str(config.start_from))
     data = build_data(config)
     settle_classes(config, data.source)
     last = run / "checkpoints" / "last.ckpt"
@@ -101,6 +104,8 @@ def train(config: DictConfig) -> None:
         return
     count = process_count(config.trainer.accelerator, config.trainer.devices)
     model.check_division(count * config.trainer.num_nodes)
+    if config.start_from is not None and not reached:
+        start_from(model, config.start_from)
     data.prepare_data()
     data.setup()
     if _first_process():

@@ -95,19 +95,22 @@ def load_weights(
     module.load_state_dict(weights)
 
 
-def find_checkpoint(path: str | os.PathLike[str]) -> Path:
-    """The checkpoint that a run folder or a file stands for: the best by the monitored metric, else the last."""
+def find_checkpoint(path: str | os.PathLike[str], key: str = "checkpoint") -> Path:
+    """The checkpoint that a run folder or a file stands for: the best by the monitored metric, else the last.
+
+    `key` is what `path` was given as. Raises FileNotFoundError if there is none.
+    """
     path = Path(path)
     if path.is_file():
         return path
     if not path.is_dir():
-        raise FileNotFoundError(f"checkpoint={path}: there is no such run folder or file")
+        raise FileNotFoundError(f"{key}={path}: there is no such run folder or file")
     for name in ("best.ckpt", "last.ckpt"):
         for folder in (path / "checkpoints", path):
             if (folder / name).is_file():
                 return folder / name
     raise FileNotFoundError(
-        f"checkpoint={path}: no checkpoints/best.ckpt or last.ckpt in that folder; has the run written one yet?"
+        f"{key}={path}: no checkpoints/best.ckpt or last.ckpt in that folder; has the run written one yet?"
     )
 
 

@@ -135,6 +135,7 @@ class VideoGAN(LightningModule):
         self.log_every = log_every
         self.seed = seed
         self.config = config or {}
+        self.started_from: dict[str, Any] | None = None  # for provenance (`vgen.cli.start_from`)
         self.iteration = 0
         self.scalars = ScalarAverages()
         self.step_started = 0.0
