@@ -134,6 +134,21 @@ def test_features_are_of_unit_scale(extractor):
     assert spread.max() < 5
 
 
+def test_a_clip_too_short_for_differences_stands_still_at_its_end(extractor):
+    clips = moving_shapes(3, 64, 4)
+    for frames in (1, 3):
+        short = extractor(clips[:, :frames])
+        held = extractor(
+            torch.cat(
+                [clips[:, :frames], clips[:, frames - 1 : frames].expand(-1, 4 - frames, -1, -1, -1)], 1
+            )
+        )
+        torch.testing.assert_close(short["clip"], held["clip"])
+        torch.testing.assert_close(
+            short["frames"], extractor(clips)["frames"][:, :frames], rtol=1e-4, atol=1e-5
+        )
+
+
 def test_filters_ignore_flat_and_linear_shading(extractor):
     ramp = torch.arange(4.0) + 3 * torch.arange(4.0)[:, None]
     assert (extractor.bands * ramp).sum(dim=(2, 3)).abs().max() < 1e-2
@@ -143,7 +158,7 @@ def test_filters_ignore_flat_and_linear_shading(extractor):
 
 
 def test_errors(extractor):
-    with pytest.raises(ValueError, match="at least 4 frames, got 3"):
-        extractor(torch.zeros(1, 3, 8, 8, 3, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="at least 1 frames, got 0"):
+        extractor(torch.zeros(1, 0, 8, 8, 3, dtype=torch.uint8))
     with pytest.raises(ValueError, match="1 or 3 channels, got 4"):
         extractor(torch.zeros(1, 4, 8, 8, 4, dtype=torch.uint8))

@@ -21,6 +21,7 @@ _FILTERS = 6  # per level, first stage
 _MIXTURES = 8  # per level, second stage
 _LAYOUT = 16
 _SLOW = 8
+_LEAST = 4  # frames of a clip that has second differences
 _FLOOR = 0.02  # amplitude of about one grey level, below which differences do not count
 # amplitudes in an ordinary frame, of a band and of a mixture of normalised bands: what a frame is measured against
 _CONTRAST, _MIXED = 0.1, 0.58
@@ -38,7 +39,8 @@ class Random(nn.Module):
     A frame alone is described likewise: the energies of its bands and those of random convolutions of its normalised
     bands, in octaves about the usual, and its layout. Angles between frames thus mean something.
 
-    Takes (B, T, H, W, C) uint8 with T >= 4 and C 1 or 3; about 12 ms per 64x64x16 clip and core. Source: ours; in
+    Takes (B, T, H, W, C) uint8 with C 1 or 3; "clip" of fewer than 4 frames is that of a clip whose last frame stands
+    still until there are 4. About 12 ms per 64x64x16 clip and core. Source: ours; in
     the spirit of wavelet scattering (Bruna & Mallat, arXiv 1203.1513).
 
     Args:
@@ -47,7 +49,7 @@ class Random(nn.Module):
 
     name = "random"
     roles = ("clip", "frames")
-    min_frames = 4
+    min_frames = 1
     dim = _LEVELS * 4 * _FILTERS + _LEVELS * 2 * _MIXTURES + _LAYOUT + 3 * _SLOW
     frame_dim = _LEVELS * (_FILTERS + _MIXTURES) + _LAYOUT
 
@@ -88,7 +90,8 @@ class Random(nn.Module):
         made = []
         for clips in pixels.split(part):
             responses, thumbnail = self._responses(small_frames(clips.to(self.bands.device), _SIZE))
-            made.append((self._of_clips(responses, thumbnail), self._of_frames(responses, thumbnail)))
+            of_frames = self._of_frames(responses, thumbnail)
+            made.append((self._of_clips([_held(bands) for bands in responses], _held(thumbnail)), of_frames))
         of_clips, of_frames = (torch.cat(role) for role in zip(*made, strict=True))
         return {"clip": of_clips, "frames": of_frames}
 
@@ -133,6 +136,12 @@ class Random(nn.Module):
         maps = maps.abs_().div_(overall[:, :, None, None, None, None]).flatten(1, 2)
         mixed = F.conv3d(maps, self.mixing, stride=(1, 2, 2), padding=(0, 1, 1)).relu_()
         return [_octaves(energy).flatten(1), mixed.mean(dim=(2, 3, 4)), _rms(mixed, dims=(2, 3, 4))]
+
+
+def _held(x: Tensor) -> Tensor:
+    """(B, T, ...) with at least 4 frames, the last one of which may stand still."""
+    missing = _LEAST - x.shape[1]
+    return x if missing <= 0 else torch.cat([x, x[:, -1:].expand(-1, missing, *x.shape[2:])], dim=1)
 
 
 def _with_differences(x: Tensor) -> Tensor:

@@ -277,7 +277,8 @@ class Standard:
             if self.frames < extractor.min_frames:
                 raise ValueError(
                     f"extractor {extractor.name} needs clips of at least {extractor.min_frames} frames, "
-                    f"the protocol has frames={self.frames}; choose longer clips or extractor=[embedded]"
+                    f"the protocol has frames={self.frames}; set protocol.frames, or choose another extractor, "
+                    "for single frames extractor=[random] metric=[frame_frechet]"
                 )
             for key in ("eps", "kernel", "fit"):
                 self._check_same(f"extractor {extractor.name}", key, extractor)
