@@ -6,8 +6,10 @@ from torch import Tensor, nn
 
 from vgen.clip import Clip, regular_times
 from vgen.discriminator.styleganv import StyleGANVDiscriminator
+from vgen.discriminator.stylesv import StyleSVDiscriminator
 from vgen.generator.synthesis.inr import INR
 from vgen.generator.synthesis.stylegan2 import StyleGAN2
+from vgen.generator.synthesis.stylegan3 import StyleGAN3
 
 TOY = {"size": 16, "base_channels": 4, "max_channels": 8}
 CODES = {"content_dim": 5, "motion_dim": 3, "w_dim": 6}
@@ -16,23 +18,25 @@ CODES = {"content_dim": 5, "motion_dim": 3, "w_dim": 6}
 class Logits(nn.Module):
     """A discriminator of three frames, from pixels to logits."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[nn.Module]) -> None:
         super().__init__()
-        self.judge = StyleGANVDiscriminator(**TOY, frames=3)
+        self.judge = kind(**TOY, frames=3)
 
     def forward(self, video: Tensor) -> Tensor:
         return self.judge(Clip(video, regular_times(len(video), 3))).logits["video"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["stylegan2", "inr", "styleganv"])
+@pytest.mark.parametrize("name", ["stylegan2", "inr", "stylegan3", "styleganv", "stylesv"])
 def test_one_graph(name: str) -> None:
     torch.manual_seed(0)
     codes = torch.randn(4, 5), torch.randn(4, 3)
     network, given = {
         "stylegan2": lambda: (StyleGAN2(**TOY, **CODES), codes),
         "inr": lambda: (INR(**TOY, **CODES), codes),
-        "styleganv": lambda: (Logits(), (torch.randn(4, 3, 3, 16, 16),)),
+        "stylegan3": lambda: (StyleGAN3(**TOY, **CODES, layers=4, margin=4), codes),
+        "styleganv": lambda: (Logits(StyleGANVDiscriminator), (torch.randn(4, 3, 3, 16, 16),)),
+        "stylesv": lambda: (Logits(StyleSVDiscriminator), (torch.randn(4, 3, 3, 16, 16),)),
     }[name]()
     network.eval()
     expected = network(*given)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_config import compose, train_steps
+from test_config import build, compose, train_steps
 
 from vgen.config import instantiate, plain
+from vgen.training.transfer import start_from_weights
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,45 @@ from vgen.config import instantiate, plain
 def test_a_step_of_an_experiment(tmp_path: Path, option: str) -> None:
     small = ("clip.size=32", "width=8", "discriminator.base_channels=8")
     train_steps(tmp_path, f"experiment={option}", "data=shapes", *small, steps=1)
+
+
+SMALL_STYLESV = (
+    "data=shapes", "clip.size=32", "width=4", "generator.synthesis.layers=4", "generator.synthesis.w_dim=16",
+    "generator.synthesis.max_channels=8", "generator.motion.motion_dim=8", "discriminator.max_channels=8",
+)  # fmt: skip
+
+
+def test_both_stages_of_stylesv_step_and_chain(tmp_path: Path) -> None:
+    """Image pre-training (a clip is a frame), then clips: what the first stage has is all that the second wants."""
+    pictures, clips = (build(f"experiment={name}", f"clip.frames={frames}", *SMALL_STYLESV)[2]
+                       for name, frames in (("stylesv_pretrain", 1), ("stylesv", 3)))  # fmt: skip
+    weights = {"generator": pictures.generator.state_dict(), "average": {}}
+    weights["discriminator"] = pictures.discriminator.state_dict()
+    taken = start_from_weights(clips, weights)
+    assert taken["generator"].share == 1
+    assert set(taken["discriminator"].other) == {"end.out.weight", "end.out.bias"}
+    for name, frames in (("stylesv_pretrain", 1), ("stylesv", 3)):
+        train_steps(tmp_path, f"experiment={name}", f"clip.frames={frames}", *SMALL_STYLESV, steps=1)
+
+
+def test_stylesv_as_published() -> None:
+    first, second = (
+        compose(f"experiment={name}", "data.path=x", "paths.run=unused", "callback=[progress]")
+        for name in ("stylesv_pretrain", "stylesv")
+    )
+    assert [plain(stage.regularizer)["r1"]["weight"] for stage in (first, second)] == [0.5, 8.0]
+    assert [stage.clip.frames for stage in (first, second)] == [1, 3]
+    assert [stage.generator.synthesis.learn_mask for stage in (first, second)] == [False, True]
+    with torch.device("meta"):
+        players = [
+            instantiate(stage[player])
+            for stage in (first, second)
+            for player in ("generator", "discriminator")
+        ]
+    sizes = [round(sum(p.numel() for p in network.parameters()) / 1e6, 2) for network in players]
+    assert sizes[0] == sizes[2] == 30.40
+    assert sizes[1] < sizes[3]  # which is told distances
+    assert plain(second)["start_from"] == "runs/stylesv_pretrain"
 
 
 def test_styleganv_as_published() -> None:

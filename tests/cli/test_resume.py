@@ -39,8 +39,14 @@ def made(run: Path, *overrides: str, finished: bool = False, config_dir: str | N
         ["generator=styleganv", "generator.content_dim=8", "generator.motion.motion_dim=8", "augment=ada",
          "augment.interval=1", "discriminator=styleganv", "discriminator.max_channels=8", "sampler=sparse",
          "condition=[frames,codes]", "regularizer=[r1,first_frame,path_length]"],
+        pytest.param(
+            ["generator=stylesv", "generator.content_dim=8", "generator.motion.motion_dim=8",
+             "generator.synthesis.layers=4", "discriminator=stylesv", "discriminator.max_channels=8",
+             "sampler=sparse", "regularizer=[r1,path_length]"],
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["plain", "told"],
+    ids=["plain", "told", "magnitudes"],
 )  # fmt: skip
 def test_a_resumed_run_is_the_uninterrupted_run(tmp_path: Path, parts: list[str]) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
