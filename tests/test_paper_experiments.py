@@ -11,8 +11,11 @@ from vgen.config import instantiate, plain
 
 @pytest.mark.parametrize(
     "option",
-    ["ivgan", "vgan_first_frame", "g3an_uva", "dvdgan_kinetics", "tganv2_faceforensics", "styleganv_ffs"],
-)
+    [
+        "ivgan", "vgan_first_frame", "g3an_uva", "dvdgan_kinetics", "tganv2_faceforensics", "styleganv_ffs",
+        "longvideogan_lres",
+    ],
+)  # fmt: skip
 def test_a_step_of_an_experiment(tmp_path: Path, option: str) -> None:
     small = ("clip.size=32", "width=8", "discriminator.base_channels=8")
     train_steps(tmp_path, f"experiment={option}", "data=shapes", *small, steps=1)

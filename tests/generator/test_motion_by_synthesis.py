@@ -97,7 +97,9 @@ def test_clips_do_not_leak_and_the_label_is_heard(motion: str, synthesis: str):
     assert moves == (motion != "static")
 
 
-@pytest.mark.parametrize("motion", ["direction", "fourier", "lowpass", "noise", "sinusoid", "spline", "static"])
+@pytest.mark.parametrize(
+    "motion", ["direction", "fourier", "lowpass", "noise", "sinusoid", "spline", "static"]
+)
 def test_a_long_video_can_be_made_in_pieces(motion: str):
     generator = build(motion, "dcgan").eval()
     assert generator.reads_times

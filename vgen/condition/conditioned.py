@@ -72,7 +72,7 @@ class Conditioned(nn.Module):
         if not self.shapes:
             raise ValueError(
                 f"{type(generator).__name__} has no noise of one shape for clips of all lengths, so there is nothing "
-                "that a condition could enter; set condition=none"
+                "that a condition could enter; set condition=none, or generator.content_dim where there is one"
             )
         state: tuple[int, int, int] | None = getattr(generator, "state_shape", None)
         self.entries = nn.ModuleDict()

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -38,12 +39,10 @@ class LowpassNoise(nn.Module):
                 "shortest one not above the longest"
             )
         self.channels, self.dim = channels, channels * filters
-        footprints = torch.logspace(
-            math.log2(shortest), math.log2(longest), filters, base=2.0, dtype=torch.float64
-        )
+        footprints = np.geomspace(shortest, longest, filters).tolist()
         self.memory = math.ceil(longest - 1e-6)  # frames of noise behind one frame
         taps = torch.zeros(filters, self.memory)
-        for row, footprint in zip(taps, footprints.tolist(), strict=True):
+        for row, footprint in zip(taps, footprints, strict=True):
             size = math.ceil(footprint - 1e-6)
             made = kaiser_lowpass(size, cutoff=1 / footprint, width=6 / footprint, rate=1.0)
             row[self.memory - size :] = made / made.norm()
@@ -82,7 +81,5 @@ def correlate(signal: Tensor, taps: Tensor) -> Tensor:
     missing = parts * part - taps.shape[-1]
     cut = torch.nn.functional.pad(taps, (0, missing)).unflatten(1, (parts, part))  # (F, P, part)
     pieces = torch.nn.functional.pad(signal, (0, missing)).unfold(2, transform, part)  # (B, C, P, transform)
-    over_parts = torch.einsum(
-        "bcpn,fpn->bcfn", torch.fft.rfft(pieces), torch.fft.rfft(cut, transform).conj()
-    )
+    over_parts = torch.einsum("bcpn,fpn->bcfn", torch.fft.rfft(pieces), torch.fft.rfft(cut, transform).conj())
     return torch.fft.irfft(over_parts, transform)[..., :length]

@@ -1,4 +1,4 @@
-"""Activations divided by their usual size, as a moving average knows it."""
+"""How large the numbers of a map are, followed in training, to bring them to magnitude 1."""
 
 import torch
 from torch import Tensor, nn
@@ -6,26 +6,29 @@ from torch import Tensor, nn
 from vgen.layer.processes import over_processes
 
 
-class MagnitudeAverage(nn.Module):
-    """x -> x / sqrt(m), m following the mean square of x over the batch of all processes.
+class MagnitudeGain(nn.Module):
+    """x -> the scalar 1 / sqrt(moving average of the mean square of x).
 
-    m is 1 at first, moves by 1 - `decay` at every forward pass in training, and stands still in evaluation. No gradient
-    passes through it.
+    The average is over the batch of all processes and over the forward passes in training. In evaluation it stands
+    still, so that a frame does not depend on others.
 
-    Source: Karras et al. 2021, arXiv 2106.12423, appendix E ("EMA-based normalization"); the published codes move m
-    with the fakes of the discriminator step alone.
+    Source: StyleGAN3, Karras et al. 2021, arXiv 2106.12423, §3.1 (config D); decay as in NVlabs/stylegan3:
+    training/networks_stylegan3.py.
+
+    Args:
+        decay: of the average in a forward pass.
     """
 
-    magnitude: Tensor
+    average: Tensor
 
     def __init__(self, decay: float = 0.999):
         super().__init__()
         self.decay = decay
-        self.register_buffer("magnitude", torch.ones(()))
+        self.register_buffer("average", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))
-            square = over_processes(wide.square().mean()).to(self.magnitude.dtype)
-            self.magnitude.copy_(square.lerp(self.magnitude, self.decay))
-        return x * self.magnitude.rsqrt().to(x.dtype)
+            x = x.detach()
+            square = over_processes(x.to(torch.promote_types(x.dtype, torch.float32)).square().mean())
+            self.average.copy_(square.to(self.average.dtype).lerp(self.average, self.decay))
+        return self.average.rsqrt()
