@@ -49,13 +49,14 @@ NEEDS = (
     Need(
         {"sampler": SPACED},
         "sampler=consecutive",
-        only={"generator": "framewise styleganv digan longvideogan"},
+        only={"generator": "framewise styleganv digan longvideogan longvideogan_sres"},
     ),
     Need(
         {"sampler": SPACED, "generator": "framewise"},
         "sampler=consecutive",
         bring=("generator/motion=fourier",),
     ),
+    Need({"generator": "longvideogan_sres"}, "given small clips", never={"condition": "frames"}),
     Need(
         {"generator": "longvideogan", "condition": "frames codes"},
         "content_dim",
