@@ -35,7 +35,7 @@ def test_the_stages_of_longvideogan_as_published(tmp_path: Path) -> None:
         assert config.clip.frames == frames
         assert config.kclips * 1000 / config.batch == steps
         decay = 0.5 ** (config.batch / config.training.ema_half_life / 1000)
-        assert decay == pytest.approx(0.99985, abs=1e-7)
+        assert decay == pytest.approx(0.99985, abs=1e-6)
         # the half-life grows with the steps until after 25 000 it is what it stays
         assert config.training.ema_half_life / config.training.ema_ramp_up * 1000 / config.batch == (
             pytest.approx(25_000, rel=2e-3)
