@@ -46,11 +46,21 @@ class Need:
 SPACED = "sparse stretch coarse_to_fine beta_pair"  # clips whose frames lie at different distances
 NAMED = "classification acgan infogan"
 NEEDS = (
-    Need({"sampler": SPACED}, "sampler=consecutive", only={"generator": "framewise styleganv digan stylesv"}),
+    Need(
+        {"sampler": SPACED},
+        "sampler=consecutive",
+        only={"generator": "framewise styleganv digan stylesv longvideogan longvideogan_sres"},
+    ),
     Need(
         {"sampler": SPACED, "generator": "framewise"},
         "sampler=consecutive",
         bring=("generator/motion=fourier",),
+    ),
+    Need({"generator": "longvideogan_sres"}, "given small clips", never={"condition": "frames"}),
+    Need(
+        {"generator": "longvideogan", "condition": "frames codes"},
+        "content_dim",
+        bring=("generator.content_dim=4",),
     ),
     Need({"sampler": "beta_pair"}, r"clip\.frames=2", bring=("clip.frames=2",)),
     Need(

@@ -12,8 +12,11 @@ from vgen.training.transfer import start_from_weights
 
 @pytest.mark.parametrize(
     "option",
-    ["ivgan", "vgan_first_frame", "g3an_uva", "dvdgan_kinetics", "tganv2_faceforensics", "styleganv_ffs"],
-)
+    [
+        "ivgan", "vgan_first_frame", "g3an_uva", "dvdgan_kinetics", "tganv2_faceforensics", "styleganv_ffs",
+        "longvideogan_lres",
+    ],
+)  # fmt: skip
 def test_a_step_of_an_experiment(tmp_path: Path, option: str) -> None:
     small = ("clip.size=32", "width=8", "discriminator.base_channels=8")
     train_steps(tmp_path, f"experiment={option}", "data=shapes", *small, steps=1)
@@ -56,6 +59,31 @@ def test_stylesv_as_published() -> None:
     assert sizes[0] == sizes[2] == 30.40
     assert sizes[1] < sizes[3]  # which is told distances
     assert plain(second)["start_from"] == "runs/stylesv_pretrain"
+
+
+def test_the_stages_of_longvideogan_as_published(tmp_path: Path) -> None:
+    """Sizes of all four networks and how long each stage is trained, from the experiments alone."""
+    published = {"lres": ([83.22, 46.42], 128, 100_000), "sres": ([27.17, 24.0], 12, 275_000)}
+    for stage, (millions, frames, steps) in published.items():
+        config = compose(
+            f"experiment=longvideogan_{stage}", "data.path=x", "paths.run=unused", "callback=[progress]"
+        )
+        with torch.device("meta"):
+            networks = [instantiate(config[player]) for player in ("generator", "discriminator")]
+        sizes = [round(sum(p.numel() for p in network.parameters()) / 1e6, 2) for network in networks]
+        assert sizes == millions
+        assert config.clip.frames == frames
+        assert config.kclips * 1000 / config.batch == steps
+        decay = 0.5 ** (config.batch / config.training.ema_half_life / 1000)
+        assert decay == pytest.approx(0.99985, abs=1e-6)
+        # the half-life grows with the steps until after 25 000 it is what it stays
+        assert config.training.ema_half_life / config.training.ema_ramp_up * 1000 / config.batch == (
+            pytest.approx(25_000, rel=2e-3)
+        )
+    small = ("clip.frames=12", "clip.size=32", "width=8", "discriminator.base_channels=8")
+    train_steps(
+        tmp_path, "experiment=longvideogan_sres", "data=shapes", *small, "generator.base_channels=8", steps=1
+    )
 
 
 def test_styleganv_as_published() -> None:

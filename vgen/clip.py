@@ -7,7 +7,7 @@ accelerator it is (B, T, H, W, C) uint8.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, cast, runtime_checkable
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,8 @@ class Clip:
         video: (B, C, T, H, W) float in [-1, 1].
         times: (B, T) float, in frames at the frame rate of the data set, 0 at the clip's first frame.
         label: (B,) int64 class index, or None.
+        low: small versions (B, C, T, h, w) of these frames, which a generator made them from or could have; None for
+            most clips.
         levels: 1; or, for a clip that a generator made sparsely, how many levels of detail stand one behind the other
             along T: first all frames, in blocks of 2^(levels - 1) pixels squared, and then again and again half of the
             frames before, in blocks half as wide. `times` are those of all these frames.
@@ -36,6 +38,7 @@ class Clip:
     times: Tensor
     label: Tensor | None = None
     levels: int = 1
+    low: Tensor | None = None
 
     @property
     def batch(self) -> int:
@@ -57,7 +60,10 @@ class Clip:
         channels, (height, width) = self.video.shape[1], self.video.shape[3:]
         index = index.to(self.video.device)
         wide = index[:, None, :, None, None].expand(-1, channels, -1, height, width)
-        return replace(self, video=self.video.gather(2, wide), times=self.times.gather(1, index))
+        low = None
+        if self.low is not None:
+            low = self.low.gather(2, wide[..., :1, :1].expand(-1, -1, -1, *self.low.shape[3:]))
+        return replace(self, video=self.video.gather(2, wide), times=self.times.gather(1, index), low=low)
 
 
 def to_pixels(video: Tensor) -> Tensor:
@@ -141,7 +147,14 @@ class Generator(Protocol):
 
     One that continues real clips says how many frames it is given, `given_frames`. Whoever calls it then adds the part
     "given" (B, C, given_frames, H, W) to what `sample_latent` draws: the first frames of real clips, at the first of
-    `times`. One with `state_shape` (C, h, w) adds the latent's part "state" of that shape, where there is one, to its
+    `times`.
+
+    One that enlarges clips has `give(video)`, which makes of real clips (B, C, T, H, W) the small ones (B, C, T, h, w)
+    that become its part "given", and `small_size`, their h = w. Its `decompose` returns, beside "video", the small
+    frames that these were made from as "low", for the discriminator (`Clip.low`). With `given_beyond` n above 0, the
+    first and last n frames of a real clip are given but neither made nor shown to the discriminator.
+
+    One with `state_shape` (C, h, w) adds the latent's part "state" of that shape, where there is one, to its
     first map, in every frame of it.
     """
 
@@ -165,6 +178,33 @@ def given_frames(generator: object) -> int:
     return getattr(generator, "given_frames", 0)
 
 
+def small_size(generator: object) -> int:
+    """Height and width of the small clips that `generator` enlarges, 0 for one that does no such thing."""
+    return getattr(generator, "small_size", 0)
+
+
+def is_given(generator: object) -> bool:
+    """Whether `generator` must be given something of a real clip."""
+    return given_frames(generator) > 0 or small_size(generator) > 0
+
+
+def given_part(generator: Any, video: Tensor) -> Tensor:
+    """The part "given" that `generator`, which `is_given` something, takes from real clips (B, C, T, H, W)."""
+    return generator.give(video) if small_size(generator) else video[:, :, : given_frames(generator)]
+
+
+def shown(generator: Any, real: Clip) -> Clip:
+    """`real` as a discriminator sees it beside what `generator` makes: one that enlarges clips brings small versions
+    with it, and may leave frames out at both ends.
+    """
+    if not small_size(generator):
+        return real
+    low = generator.give(real.video)
+    beyond = getattr(generator, "given_beyond", 0)
+    kept = slice(beyond, real.frames - beyond)
+    return replace(real, video=real.video[:, :, kept], times=real.times[:, kept], low=low[:, :, kept])
+
+
 def levels_of(part: object) -> int:
     """In how many levels of detail a generator makes clips, or a discriminator looks at them; 1 if it does not say."""
     return getattr(part, "levels", 1)
@@ -173,7 +213,7 @@ def levels_of(part: object) -> int:
 def made_clip(made: Mapping[str, Tensor], real: Clip, levels: int = 1) -> Clip:
     """The clip with the times and labels of `real` of which `made` is what a generator's `decompose` returned."""
     if "frames" not in made:
-        return Clip(made["video"], real.times, real.label, real.levels)
+        return Clip(made["video"], real.times, real.label, real.levels, made.get("low"))
     return Clip(made["video"], real.times.gather(1, made["frames"]), real.label, levels)
 
 

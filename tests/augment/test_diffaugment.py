@@ -96,17 +96,53 @@ def test_color_is_one_affine_map_per_clip():
     torch.testing.assert_close(one_channel, changed[:, :1])
 
 
+def test_stretch_interpolates_and_shows_a_part_or_leaves_a_gap():
+    """As torch's own interpolation, of each clip by its own factor."""
+    frames, batch = 12, 64
+    torch.manual_seed(0)
+    video = torch.randn(batch, 1, frames, 2, 2, dtype=torch.float64)
+    stretched = augment(video, "stretch")
+    uniform = torch.rand(batch, 8, generator=rng.generator(0))  # of the other operations
+    stream = rng.generator(0)
+    assert torch.equal(torch.rand(batch, 8, generator=stream), uniform)
+    factors = (2 * torch.rand(batch, 2, generator=stream).double()[:, 1] - 1).exp2()
+    longer = shorter = 0
+    places = set()
+    for clip, result, factor in zip(video, stretched, factors.tolist(), strict=True):
+        line = torch.nn.functional.interpolate(
+            clip.flatten(2).transpose(1, 2), scale_factor=factor, mode="linear", align_corners=False
+        )
+        line = line.transpose(1, 2).unflatten(2, (2, 2))
+        room = frames - line.shape[1]
+        if room == 0:  # torch then copies, whatever the factor
+            continue
+        candidates = [
+            torch.nn.functional.pad(line, (0, 0, 0, 0, before, room - before))
+            for before in range(min(0, room), max(0, room) + 1)
+        ]
+        found = [n for n, other in enumerate(candidates) if torch.allclose(other, result, atol=1e-9)]
+        assert len(found) == 1
+        places.add(found[0])
+        longer, shorter = longer + (room < 0), shorter + (room > 0)
+    assert min(longer, shorter) > 20
+    assert len(places) > 6
+    sparse = Clip(torch.zeros(1, 1, 3, 4, 4), regular_times(1, 3), levels=2)
+    with pytest.raises(ValueError, match="stretch compares"):
+        DiffAugment(policy=("stretch",))(sparse)
+
+
 def test_can_be_differentiated_twice():
     video = still(2, 4)[:, :, :2].requires_grad_()
-    assert torch.autograd.gradcheck(lambda v: augment(v, *ALL), (video,))
-    gradient = torch.autograd.grad(augment(video, *ALL).square().sum(), video, create_graph=True)[0]
+    everything = (*ALL, "stretch")
+    assert torch.autograd.gradcheck(lambda v: augment(v, *everything), (video,))
+    gradient = torch.autograd.grad(augment(video, *everything).square().sum(), video, create_graph=True)[0]
     torch.autograd.grad(gradient.square().sum(), video)
 
 
 def test_keeps_the_type_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert augment(still().float(), *ALL).dtype == torch.float32
-        assert augment(still().bfloat16(), *ALL).dtype == torch.bfloat16
+        assert augment(still().bfloat16(), *ALL, "stretch").dtype == torch.bfloat16
 
 
 def test_unknown_operations_are_named():

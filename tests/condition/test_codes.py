@@ -8,6 +8,8 @@ from vgen.clip import regular_times
 from vgen.condition.codes import FreeCodes
 
 TIMES = regular_times(2, 8)
+UNFIT = ("tgan", "longvideogan_sres")  # the latter is made of clips, and is called with them
+ROOM = {"longvideogan": ("generator.content_dim=4",)}  # keys that give a condition something to enter
 
 
 def make(*overrides: str):
@@ -28,9 +30,9 @@ def test_codes_have_their_laws():
     assert abs(continuous.var() - 1 / 3) < 0.03
 
 
-@pytest.mark.parametrize("name", [*(n for n in options()["generator"] if n != "tgan")])
+@pytest.mark.parametrize("name", [n for n in options()["generator"] if n not in UNFIT])
 def test_every_generator_hears_its_codes(name: str):
-    generator = make(f"generator={name}").eval()
+    generator = make(f"generator={name}", *ROOM.get(name, ())).eval()
     latent = generator.sample_latent(2, TIMES, rng.generator(0))
     parts = generator.decompose(latent, TIMES)
     assert parts["code_category_0"].shape == (2, 10)

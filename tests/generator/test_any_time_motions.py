@@ -10,6 +10,7 @@ from vgen import rng
 from vgen.clip import regular_times
 from vgen.generator.motion.direction import DirectionMotion
 from vgen.generator.motion.fourier import FourierMotion
+from vgen.generator.motion.lowpass import LowpassMotion
 from vgen.generator.motion.noise import NoiseMotion
 from vgen.generator.motion.sinusoid import SinusoidMotion
 from vgen.generator.motion.spline import SplineMotion
@@ -20,6 +21,7 @@ SMALL = {"motion_dim": 6, "noise_dim": 4, "distance": 8.0, "kernel": 3}
 MOTIONS = {
     "direction": partial(DirectionMotion, motion_dim=3),
     "fourier": partial(FourierMotion, **SMALL),
+    "lowpass": partial(LowpassMotion, noise_channels=2, filters=3, shortest=4.0, longest=300.0),
     "noise": partial(NoiseMotion, motion_dim=3),
     "sinusoid": partial(SinusoidMotion, motion_dim=3, noise_dim=4),
     "spline": partial(SplineMotion, **SMALL),
@@ -53,7 +55,7 @@ def test_whole_chunked_and_frame_by_frame_are_the_same_video(name: str):
     assert not torch.allclose(codes(motion, times, label=LABEL.flip(0)), whole)
 
 
-@pytest.mark.parametrize("name", ["direction", "fourier", "sinusoid", "spline", "static"])
+@pytest.mark.parametrize("name", ["direction", "fourier", "lowpass", "sinusoid", "spline", "static"])
 def test_one_latent_serves_any_times_in_its_range(name: str):
     motion = make(MOTIONS[name])
     times = regular_times(2, 50)

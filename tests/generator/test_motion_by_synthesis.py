@@ -12,6 +12,7 @@ from vgen.generator.motion.deconv1d import Deconv1dMotion
 from vgen.generator.motion.direction import DirectionMotion
 from vgen.generator.motion.fourier import FourierMotion
 from vgen.generator.motion.gru import GRUMotion
+from vgen.generator.motion.lowpass import LowpassMotion
 from vgen.generator.motion.lstm import LSTMMotion
 from vgen.generator.motion.lstm_residual import LSTMResidualMotion
 from vgen.generator.motion.noise import NoiseMotion
@@ -32,6 +33,7 @@ MOTIONS = {
     "direction": partial(DirectionMotion, motion_dim=3),
     "fourier": partial(FourierMotion, **ANCHORED),
     "gru": partial(GRUMotion, motion_dim=3),
+    "lowpass": partial(LowpassMotion, noise_channels=2, filters=2, shortest=4.0, longest=30.0),
     "lstm": partial(LSTMMotion, motion_dim=3, noise_dim=4),
     "lstm_residual": partial(LSTMResidualMotion, hidden_dim=4, components=2),
     "noise": partial(NoiseMotion, motion_dim=3),
@@ -97,7 +99,9 @@ def test_clips_do_not_leak_and_the_label_is_heard(motion: str, synthesis: str):
     assert moves == (motion != "static")
 
 
-@pytest.mark.parametrize("motion", ["direction", "fourier", "noise", "sinusoid", "spline", "static"])
+@pytest.mark.parametrize(
+    "motion", ["direction", "fourier", "lowpass", "noise", "sinusoid", "spline", "static"]
+)
 def test_a_long_video_can_be_made_in_pieces(motion: str):
     generator = build(motion, "dcgan").eval()
     assert generator.reads_times

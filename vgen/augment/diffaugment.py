@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vgen.clip import Clip
+from vgen.layer.times import check_dense
 from vgen.rng import draw_rows
 
 
@@ -17,6 +18,9 @@ class DiffAugment(nn.Module):
         translation: by up to 1/8 of the frame in either direction, whole pixels, filled with 0.
         cutout: a square of half the frame's side, its centre anywhere in the frame, set to 0.
         flip: left-right, with probability 1/2 (not in the paper; wrong for data with text or handedness).
+        stretch: in time, to 2 ** U(-1, 1) times the length, between frames by linear interpolation; of a longer clip a
+            random part is seen, and a shorter one stands at a random place between frames of 0. Its times stay as they
+            are (LongVideoGAN, Brooks et al. 2022, arXiv 2206.03429; NVlabs/long-video-gan: model/video_gan_lres.py).
     Values may leave [-1, 1] by "color"; they are not clamped, so that gradients pass.
     """
 
@@ -33,6 +37,8 @@ class DiffAugment(nn.Module):
         # One row of uniform numbers per clip; each operation reads its own columns, whatever the policy.
         uniform = draw_rows(clip.batch, lambda rows, rng: torch.rand(rows, _COLUMNS, generator=rng))
         uniform = uniform.to(clip.video.device, non_blocking=True)
+        if "stretch" in self.policy:
+            check_dense(clip, who="augment.policy's stretch")
         video = clip.video
         for name in self.policy:
             video = _OPERATIONS[name](video, uniform)
@@ -95,10 +101,29 @@ def _flip(video: Tensor, uniform: Tensor) -> Tensor:
     return torch.where(_per_clip(uniform[:, 7], uniform) < 0.5, video.flip(4), video)
 
 
+def _stretch(video: Tensor, uniform: Tensor) -> Tensor:
+    frames = video.shape[2]
+    # Columns of its own: among the others they would change what all policies draw.
+    drawn = draw_rows(len(video), lambda rows, rng: torch.rand(rows, 2, generator=rng))
+    place, speed = drawn.to(video.device, torch.promote_types(video.dtype, torch.float32)).unbind(1)
+    factor = (2 * speed - 1).exp2()
+    length = (factor * frames).floor().clamp(min=1)  # (B,)
+    room = frames - length
+    # Frame 0 of the stretched clip stands at `shift`: before 0 a part of it is seen, after 0 there is a gap.
+    shift = ((room.abs() + 1) * place).floor() * room.sign()
+    frame = torch.arange(frames, device=video.device, dtype=place.dtype)
+    at = frame - shift[:, None]  # (B, T)
+    source = ((at + 0.5) / factor[:, None] - 0.5).clamp(0, frames - 1)
+    mixture = (1 - (source[:, :, None] - frame).abs()).clamp(min=0)  # (B, T, T), rows sum to 1
+    inside = (at >= 0) & (at < length[:, None])
+    return torch.einsum("btk,bckhw->bcthw", (mixture * inside[:, :, None]).to(video.dtype), video)
+
+
 _COLUMNS = 8
 _OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "color": _color,
     "translation": _translation,
     "cutout": _cutout,
     "flip": _flip,
+    "stretch": _stretch,
 }

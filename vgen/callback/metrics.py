@@ -11,7 +11,7 @@ from torch import nn
 
 from vgen import rng
 from vgen.callback import wandb_bridge
-from vgen.clip import Extractor, as_generator, given_frames, regular_times
+from vgen.clip import Extractor, as_generator, given_frames, is_given, regular_times, small_size
 from vgen.protocol.contract import ClipSet, SetMetric
 from vgen.protocol.pairing import check_sets_suffice, extractors_of, metric_names, pairs_of
 from vgen.protocol.prepared import check_prepared
@@ -94,7 +94,7 @@ class OnlineMetrics(Callback):
             self.protocol = self.protocol.at_rate(getattr(source, "wanted_fps", None))
             self._real = self._look(trainer, pl_module, self.protocol.real_clips(source), "real", self.store)
         generator = pl_module.averaged()
-        self.protocol = self.protocol.continuing(given_frames(generator))
+        self.protocol = self.protocol.continuing(given_frames(generator)).enlarging(small_size(generator))
         generated = self._generated(trainer, generator, self._real.clips)
         # the weights change with every evaluation: keeping these features would only fill the disk
         fake = self._look(trainer, pl_module, generated, "fake", None)
@@ -138,7 +138,7 @@ class OnlineMetrics(Callback):
     def _generated(self, trainer: Trainer, generator: nn.Module, real: ClipSet) -> GeneratedClips:
         protocol = self.protocol
         count = protocol.fake_count or len(real)
-        given = GivenFrames(real, protocol.given) if protocol.given else None
+        given = GivenFrames(real, generator) if is_given(generator) else None
         labels = None
         if as_generator(generator).classes and given is not None:
             labels = given.labels(count)

@@ -19,7 +19,8 @@ REPEATED = 5
 class SampleGrid(Callback):
     """Writes a grid of clips from fixed latents to `samples/<kclips>.mp4` and to W&B.
 
-    A generator that is given first frames continues fixed clips of the data, and shows their classes.
+    A generator that is given first frames continues fixed clips of the data, and shows their classes; one that enlarges
+    clips is given small versions of them.
 
     Args:
         folder: where the files go.
@@ -56,7 +57,14 @@ class SampleGrid(Callback):
         generator = pl_module.averaged()
         if not trainer.is_global_zero:
             return
-        given = training_beginnings(trainer, generator, stride=self.stride, count=self.count, seed=self.seed)
+        given = training_beginnings(
+            trainer,
+            generator,
+            frames=self.frames,
+            stride=self.stride,
+            count=self.count,
+            seed=self.seed,
+        )
         classes = as_generator(generator).classes
         labels = torch.arange(self.count) % classes if classes else None
         if classes and given is not None:

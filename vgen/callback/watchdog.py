@@ -225,7 +225,12 @@ class Watchdog(Callback):
         labels = torch.zeros(clips, dtype=torch.int64) if classes else None
         times = regular_times(1, self.frames, self.stride)[0]
         given = training_beginnings(
-            pl_module.trainer, generator, stride=self.stride, count=clips, seed=self.seed
+            pl_module.trainer,
+            generator,
+            frames=self.frames,
+            stride=self.stride,
+            count=clips,
+            seed=self.seed,
         )
         made = generate_clips(
             generator, count=clips, times=times, labels=labels, seed=self.seed, given=given, batch=clips

@@ -14,7 +14,18 @@ from vgen.callback.metrics import OnlineMetrics
 from vgen.callback.step_profile import StepProfile
 from vgen.cli.conditioned import build_generator
 from vgen.cli.precision import settle_precision
-from vgen.clip import GIVEN, Clip, Generator, Sampler, as_generator, given_frames, levels_of, made_clip
+from vgen.clip import (
+    GIVEN,
+    Clip,
+    Generator,
+    Sampler,
+    as_generator,
+    given_part,
+    is_given,
+    levels_of,
+    made_clip,
+    shown,
+)
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
 from vgen.data.packed import PackedVideos
@@ -125,9 +136,7 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
         **training,
     )
     clip = config.clip
-    _try_parts(
-        model, times, given=torch.zeros(1, clip.channels, given_frames(generator), clip.size, clip.size)
-    )
+    _try_parts(model, times, shape=(clip.channels, clip.size))
     return model
 
 
@@ -149,18 +158,21 @@ def _check_times(generator: Generator, sampler: Sampler) -> Tensor:
     return times[:1]
 
 
-def _try_parts(model: VideoGAN, times: Tensor, *, given: Tensor) -> None:
-    """Pass one clip, with the frames that it is `given`, through all parts: what does not fit fails before any data is
+def _try_parts(model: VideoGAN, times: Tensor, *, shape: tuple[int, int]) -> None:
+    """Pass one clip, of `shape` channels and pixels, through all parts: what does not fit fails before any data is
     read.
     """
     model.eval()  # no statistics are learnt
     generator = as_generator(model.generator)
     label = torch.zeros(1, dtype=torch.int64) if generator.classes else None
     latent = generator.sample_latent(1, times, torch.Generator().manual_seed(0))
-    if given.numel():
-        latent[GIVEN] = given
     with torch.random.fork_rng(devices=[]):
         try:
+            if is_given(generator):
+                channels, size = shape
+                real = Clip(torch.zeros(1, channels, times.shape[1], size, size), times, label)
+                latent[GIVEN] = given_part(generator, real.video)
+                times = shown(generator, real).times
             made = model.generate(latent, times, label)
             fake = made_clip(made, Clip(made["video"], times, label), levels_of(generator))
             fake = fake.with_video(fake.video.detach().requires_grad_())

@@ -30,7 +30,9 @@ def read_codes(run: Path, *, count: int, seed: int, device: torch.device) -> Cod
         else sample_times(trained, None, None)
     )
     stride = samples.stride if samples else None
-    given = given_for(trained, None, count=max(count, len(_LOOKED_AT)), stride=stride, seed=seed)
+    given = given_for(
+        trained, None, frames=len(times), count=max(count, len(_LOOKED_AT)), stride=stride, seed=seed
+    )
     labels = sample_labels(trained, count, None, given)
     clips = GeneratedClips(trained.generator, count=count, times=times, labels=labels, seed=seed, given=given)
     fixed = GeneratedClips(trained.generator, count=len(_LOOKED_AT), times=times, given=given).latents(

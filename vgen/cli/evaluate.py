@@ -16,12 +16,13 @@ from torch import Tensor
 
 from vgen import rng
 from vgen.cli.build import build_source, prepared
+from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.cli.ranks import first_then_others, local_device, ranks
 from vgen.cli.roles import settle_extractors
 from vgen.cli.sample import sample_times
-from vgen.clip import Extractor, given_frames
+from vgen.clip import Extractor, given_frames, is_given, small_size
 from vgen.config import CONF_DIR, ConfigError, instantiate, plain, type_problem
 from vgen.data.evaluation_clips import VideoClips, draw_labels
 from vgen.data.source import VideoSource
@@ -145,7 +146,7 @@ def _parts(config: DictConfig) -> _Parts:
 
 def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Question, _Parts]:
     """The model in `config.checkpoint` against its data, or against the videos in `config.real`."""
-    trained = load_trained(config.checkpoint, device)
+    trained = chain(load_trained(config.checkpoint, device), config.small, device)
     # more than clip.frames where training is sparse
     compared = OmegaConf.select(trained.config, "protocol.frames", default=trained.config.clip.frames)
     _settle_clip(config, {**trained.config.clip, "frames": compared or trained.config.clip.frames})
@@ -158,6 +159,7 @@ def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Questi
     # other videos, too, are read at the rate of the clips that the model was trained on
     fps, stored_fps = (OmegaConf.select(trained.config, f"data.{key}") for key in ("fps", "stored_fps"))
     protocol = parts.protocol.continuing(given_frames(trained.generator)).at_rate(fps)
+    protocol = protocol.enlarging(small_size(trained.generator))
     parts = replace(parts, protocol=protocol)
     times = sample_times(trained, protocol.frames, protocol.stride)
     source = (
@@ -168,7 +170,7 @@ def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Questi
     real = protocol.real_clips(source)
     _name_classes(real, list(trained.config.clip.class_names))
     count = protocol.fake_count or len(real)
-    given = GivenFrames(real, protocol.given) if protocol.given else None
+    given = GivenFrames(real, trained.generator) if is_given(trained.generator) else None
     labels = _labels_like(source, trained, count, protocol.seed)
     if labels is not None and given is not None:
         labels = given.labels(count)

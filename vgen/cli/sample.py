@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from tqdm import tqdm
 
+from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
@@ -56,13 +57,17 @@ def sample(config: DictConfig) -> None:
                 f"count={config.count}: grid={config.grid} has as many rows as columns: "
                 f"{count**2} or {(count + 1) ** 2}"
             )
-    trained = truncated(load_trained(config.checkpoint, pick_device(config.device)), config)
+    device = pick_device(config.device)
+    trained = truncated(chain(load_trained(config.checkpoint, device), config.small, device), config)
     folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
-    given = given_for(trained, config.given, count=count, stride=config.stride, seed=config.seed)
+    times = sample_times(trained, config.frames, config.stride, config.start)
+    given = given_for(
+        trained, config.given, frames=len(times), count=count, stride=config.stride, seed=config.seed
+    )
     made = GeneratedClips(
         trained.generator,
         count=count,
-        times=sample_times(trained, config.frames, config.stride, config.start),
+        times=times,
         labels=sample_labels(trained, count, config.label, given),
         seed=config.seed,
         given=given,

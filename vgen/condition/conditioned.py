@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vgen import rng
-from vgen.clip import Latent, as_generator, levels_of, noise_parts, regular_times
+from vgen.clip import Latent, as_generator, levels_of, noise_parts, regular_times, small_size
 
 _FAR = 2.0**14  # frames
 
@@ -68,11 +68,19 @@ class Conditioned(nn.Module):
         self.classes, self.frames, self.reads_times = inner.classes, inner.frames, inner.reads_times
         self.levels = levels_of(generator)
         self.given_frames = max(condition.given_frames for condition in self._all().values())
+        self.small_size = small_size(generator)
+        self.given_beyond: int = getattr(generator, "given_beyond", 0)
+        self.context: int = getattr(generator, "context", 0)
+        if self.small_size and self.given_frames:
+            raise ValueError(
+                f"{type(generator).__name__} is given small clips and cannot be given first frames too; "
+                "set condition=none"
+            )
         self.shapes = _fixed_parts(generator, frames)
         if not self.shapes:
             raise ValueError(
                 f"{type(generator).__name__} has no noise of one shape for clips of all lengths, so there is nothing "
-                "that a condition could enter; set condition=none"
+                "that a condition could enter; set condition=none, or generator.content_dim where there is one"
             )
         state: tuple[int, int, int] | None = getattr(generator, "state_shape", None)
         self.entries = nn.ModuleDict()
@@ -101,6 +109,10 @@ class Conditioned(nn.Module):
     def code_values(self, latent: Latent) -> list[Latent]:
         """`latent` with one value of one of its codes after the other; empty without codes (`vgen.condition.codes`)."""
         return [changed for condition in self._all().values() for changed in condition.values(latent)]
+
+    def give(self, video: Tensor) -> Tensor:
+        """As of the generator within, if it enlarges clips (`vgen.clip.Generator`)."""
+        return self.generator.give(video)  # pyright: ignore[reportCallIssue]
 
     def check_times(self, times: Tensor) -> None:
         if self.given_frames >= times.shape[1]:

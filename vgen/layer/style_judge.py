@@ -65,6 +65,7 @@ class JudgeEnd(nn.Module):
     Args:
         width: of the layers; the width of a map without frames side by side.
         group: clips that are compared with each other (`MinibatchStd`), or None.
+        deviation: whether there is a minibatch deviation at all.
         condition_dim: 0 for none.
         mapping_layers: of the condition.
     """
@@ -75,13 +76,14 @@ class JudgeEnd(nn.Module):
         width: int,
         *,
         group: int | None,
+        deviation: bool = True,
         condition_dim: int,
         mapping_layers: int,
         clamp: float | None,
     ):
         super().__init__()
-        self.deviation = MinibatchStd(group)
-        self.conv = EqualizedConv2d(inputs + 1, width, 3, clamp=clamp)
+        self.deviation = MinibatchStd(group) if deviation else None
+        self.conv = EqualizedConv2d(inputs + deviation, width, 3, clamp=clamp)
         self.hidden = EqualizedLinear(16 * width, width)
         self.out = EqualizedLinear(width, width if condition_dim else 1)
         self.mapping = (
@@ -93,7 +95,8 @@ class JudgeEnd(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None, frames: int = 1) -> Tensor:
         """`frames` of each clip side by side in x, as for `MinibatchStd`."""
         with precision_of(x, reduced=False):
-            x = self.conv(self.deviation(at_least_float32(x), frames))
+            x = at_least_float32(x)
+            x = self.conv(x if self.deviation is None else self.deviation(x, frames))
             x = self.out(biased_activation(self.hidden(x.flatten(1)), None))
             if self.mapping is None:
                 return x[:, 0]

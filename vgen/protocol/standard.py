@@ -115,6 +115,7 @@ class Standard:
         self.fit: Fit = _one_of("fit", fit, Fit)
         self.pixels: Pixels = _one_of("pixels", pixels, Pixels)
         self.given = _at_least("given", given, 0)
+        self.small = 0  # pixels of the small clips that the fakes were made from, where they were
         if fps is not None and not fps > 0:
             raise ValueError(f"protocol.fps={fps}: expected a number above 0, or null")
         self.fps = fps
@@ -167,6 +168,12 @@ class Standard:
         changed.given = given
         return changed
 
+    def enlarging(self, small: int) -> "Standard":
+        """This protocol for a generator that is given small versions, of so many pixels, of the real clips; 0: none."""
+        changed = copy.copy(self)
+        changed.small = small
+        return changed
+
     def at_rate(self, fps: float | None) -> "Standard":
         """This protocol for videos that are read at `fps` frames per second (clip.fps); None: as they are stored.
 
@@ -183,10 +190,10 @@ class Standard:
         return changed
 
     def settings(self) -> dict[str, Any]:
-        """Everything but the name, as plain values. Without "given" and "fps" where they say nothing: ids from before
-        them stay.
+        """Everything but the name, as plain values. Without "given", "small" and "fps" where they say nothing: ids from
+        before them stay.
         """
-        said = {"given": self.given or None, "fps": self.fps}
+        said = {"given": self.given or None, "small": self.small or None, "fps": self.fps}
         return {key: value for key, value in said.items() if value is not None} | {
             "frames": self.frames,
             "size": self.size,
@@ -259,6 +266,7 @@ class Standard:
             self.order: self.order != "shuffled",
             f"pixels={self.pixels}": self.pixels != "round",
             f"given{self.given}": self.given != 0,
+            f"from{self.small}px": self.small != 0,
             f"{self.fps or 0:g}fps": self.fps is not None,
             f"seed{self.seed}": self.seed != 0,
             f"repeats={repeats}": repeats != 1,

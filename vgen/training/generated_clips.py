@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vgen import rng
-from vgen.clip import GIVEN, Latent, as_generator, given_frames
+from vgen.clip import GIVEN, Latent, as_generator, is_given, small_size
 from vgen.protocol.pixels import Pixels, quantize
 from vgen.protocol.store import code_version, weights_hash
 from vgen.training.given_frames import GivenFrames
@@ -51,12 +51,14 @@ class GeneratedClips:
             raise ValueError(f"count={count}: must be at least 1")
         if labels is not None and labels.shape != (count,):
             raise ValueError(f"{count} clips need labels of shape ({count},), not {tuple(labels.shape)}")
-        if given_frames(generator) and given is None:
+        if is_given(generator) and given is None:
             raise ValueError(
-                "this generator continues clips (condition=frames): it must be given their first frames"
+                "this generator enlarges clips: it must be given small ones"
+                if small_size(generator)
+                else "this generator continues clips (condition=frames): it must be given their first frames"
             )
         self.generator, self.count, self.seed = generator, count, seed
-        self.given = given if given_frames(generator) else None
+        self.given = given if is_given(generator) else None
         self.times, self.labels = times, labels
         self.pixels: Pixels = pixels
         self.info = dict(info or {})

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from vgen.clip import Latent, as_generator, given_frames
+from vgen.clip import Latent, as_generator, given_frames, small_size
 from vgen.layer.mapping import MappingNetwork
 
 
@@ -30,6 +30,7 @@ class Truncated(nn.Module):
         contract = as_generator(generator)
         self.classes, self.frames, self.reads_times = contract.classes, contract.frames, contract.reads_times
         self.given_frames = given_frames(generator)
+        self.small_size = small_size(generator)
         maps = [m for m in generator.modules() if isinstance(m, MappingNetwork) and m.decay is not None]
         if content != 1 and not maps:
             raise ValueError(
@@ -56,6 +57,10 @@ class Truncated(nn.Module):
         """As of the generator within (`vgen.condition.conditioned`); empty for one without codes."""
         vary = getattr(self.generator, "code_values", None)
         return [] if vary is None else vary(latent)
+
+    def give(self, video: Tensor) -> Tensor:
+        """As of the generator within, if it enlarges clips (`vgen.clip.Generator`)."""
+        return self.generator.give(video)  # pyright: ignore[reportCallIssue]
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         return self.generator(latent, times, label)

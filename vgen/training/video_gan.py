@@ -32,10 +32,14 @@ from vgen.clip import (
     Step,
     as_generator,
     from_pixels,
-    given_frames,
+    given_part,
+    is_given,
     levels_of,
     made_clip,
+    shown,
+    small_size,
 )
+from vgen.training.augmented import augmented
 from vgen.training.clock import count_not
 from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
 from vgen.training.ema import GeneratorAverage, ema_decay
@@ -118,7 +122,8 @@ class VideoGAN(LightningModule):
         self.generator = generator
         self.discriminator = discriminator
         # Asked at every step, and a module takes long to say that it lacks an attribute.
-        self.given, self.levels = given_frames(generator), levels_of(generator)
+        self.given, self.enlarges = is_given(generator), small_size(generator) > 0
+        self.levels = levels_of(generator)
         self.decomposes = getattr(generator, "decompose", None) is not None
         self.generator_average = GeneratorAverage(generator)
         self.objective = Objective(loss=loss, regularizers=regularizers, head_weights=head_weights)
@@ -241,6 +246,7 @@ class VideoGAN(LightningModule):
             ):
                 with torch.no_grad(), self.timed("d_fakes"):
                     latent = self._latent(real, stream)
+                    real = shown(self.generator, real) if self.enlarges else real
                     made = self.generate(latent, real.times, real.label)
                     fakes = self._fakes(made, real)
                 real.video.requires_grad_("real" in differentiated)
@@ -276,6 +282,7 @@ class VideoGAN(LightningModule):
                 with self._streams("generator", 0, number) as stream:
                     with self.timed("g_forward"):
                         latent = self._latent(real, stream)
+                        real = shown(self.generator, real) if self.enlarges else real
                         made = self.generate(latent, real.times, real.label)
                         fakes = self._fakes(made, real)
                         on_fake = self.judge(fakes)
@@ -337,7 +344,7 @@ class VideoGAN(LightningModule):
             drawn = {name: part[rows] for name, part in drawn.items()}
         latent = {name: self._place(part) for name, part in drawn.items()}
         if self.given:
-            latent[GIVEN] = real.video[:, :, : self.given].detach()
+            latent[GIVEN] = given_part(self.generator, real.video.detach())
         return latent
 
     def _place(self, values: Tensor) -> Tensor:
@@ -361,9 +368,9 @@ class VideoGAN(LightningModule):
     def judge(self, clip: Clip) -> Judgement:
         """What the discriminator says of the augmented clip, and where random numbers stood before."""
         if not self.objective.regularizers:  # which alone judge again with the same draws
-            return self.discriminator(self.augment(clip))
+            return self.discriminator(augmented(self.augment, clip))
         draws = rng.mark()
-        return replace(self.discriminator(self.augment(clip)), draws=draws)
+        return replace(self.discriminator(augmented(self.augment, clip)), draws=draws)
 
     def step_so_far(
         self,

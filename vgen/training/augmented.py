@@ -1,0 +1,18 @@
+"""Augmentation of a clip and of the small frames that it was made from, both alike."""
+
+from dataclasses import replace
+
+from vgen import rng
+from vgen.clip import Augment, Clip
+from vgen.layer.small_frames import enlarge
+
+
+def augmented(augment: Augment, clip: Clip) -> Clip:
+    """`augment(clip)`; where the clip has small frames, these at full size, changed by the same draws."""
+    if clip.low is None:
+        return augment(clip)
+    draws = rng.mark()
+    changed = augment(clip)
+    with rng.repeat(draws):
+        low = augment(clip.with_video(enlarge(clip.low, clip.video.shape[-1])))
+    return replace(changed, low=low.video)
