@@ -156,6 +156,10 @@ class Generator(Protocol):
 
     One with `state_shape` (C, h, w) adds the latent's part "state" of that shape, where there is one, to its
     first map, in every frame of it.
+
+    One whose layers take styles says how many do and how wide a style is, `style_shape`. `styles(latent, times, label)`
+    are then those of a latent, (B, *style_shape), and a part "w" of that shape in a latent takes their place;
+    `style_maps()` are the linear maps (outputs, width) that read each layer's style.
     """
 
     classes: int
@@ -203,6 +207,11 @@ def shown(generator: Any, real: Clip) -> Clip:
     beyond = getattr(generator, "given_beyond", 0)
     kept = slice(beyond, real.frames - beyond)
     return replace(real, video=real.video[:, :, kept], times=real.times[:, kept], low=low[:, :, kept])
+
+
+def style_shape(generator: object) -> tuple[int, int] | None:
+    """How many layers of `generator` take a style and how wide that is; None for one without styles."""
+    return getattr(generator, "style_shape", None)
 
 
 def levels_of(part: object) -> int:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vgen import rng
-from vgen.clip import Latent, as_generator, levels_of, noise_parts, regular_times, small_size
+from vgen.clip import Latent, as_generator, levels_of, noise_parts, regular_times, small_size, style_shape
 
 _FAR = 2.0**14  # frames
 
@@ -67,6 +67,7 @@ class Conditioned(nn.Module):
         self.conditions = nn.ModuleDict(conditions)
         self.classes, self.frames, self.reads_times = inner.classes, inner.frames, inner.reads_times
         self.levels = levels_of(generator)
+        self.style_shape = style_shape(generator)
         self.given_frames = max(condition.given_frames for condition in self._all().values())
         self.small_size = small_size(generator)
         self.given_beyond: int = getattr(generator, "given_beyond", 0)
@@ -135,6 +136,13 @@ class Conditioned(nn.Module):
         video = self.generator(self._told(latent, times), times, label)
         return self._finish({"video": video}, latent)["video"]
 
+    def styles(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
+        """Those of the generator within, told what it is told."""
+        return self.generator.styles(self._told(latent, times), times, label)  # pyright: ignore[reportCallIssue]
+
+    def style_maps(self) -> list[Tensor]:
+        return self.generator.style_maps()  # pyright: ignore[reportCallIssue]
+
     def _told(self, latent: Latent, times: Tensor) -> Latent:
         """The latent of the generator within."""
         codes = {name: condition(latent, times) for name, condition in self._all().items()}
@@ -142,7 +150,9 @@ class Conditioned(nn.Module):
         for part, shape in self.shapes.items():
             shifts = [self.entries[name][part](code.flatten(1)) for name, code in codes.items()]  # pyright: ignore[reportIndexIssue]
             shift = torch.stack(shifts).sum(0).unflatten(1, shape)
-            told[part] = latent[part] + shift if self._keeps_noise() else shift
+            for name in (part, f"{part}_mixed"):  # a second code for later layers is told the same
+                if name in latent:
+                    told[name] = latent[name] + shift if self._keeps_noise() else shift
         states = [entry(codes[name]) for name, entry in self.state_entries.items()]
         if states:
             told["state"] = torch.stack(states).sum(0)
@@ -158,14 +168,20 @@ class Conditioned(nn.Module):
 
 
 def _fixed_parts(generator: nn.Module, frames: int) -> dict[str, torch.Size]:
-    """Name -> shape, without B, of the parts of the noise that do not grow with the number of frames."""
+    """Name -> shape, without B, of the parts of the noise that do not grow with the number of frames.
+
+    Of those that there are after training as well.
+    """
     inner = as_generator(generator)
     clips = [regular_times(1, frames if inner.frames is None else inner.frames)]
     if inner.frames is None:
         clips.append(regular_times(1, 2 * frames))
     if inner.reads_times:  # noise at anchors, of which short clips all need as many
         clips.append(regular_times(1, 2, _FAR))
+    was_training = generator.training
+    generator.eval()
     drawn = [noise_parts(inner.sample_latent(1, times, rng.generator(0))) for times in clips]
+    generator.train(was_training)
     return {
         name: part.shape[1:]
         for name, part in drawn[0].items()

@@ -1,13 +1,14 @@
 """Content x motion: one content code per clip, one motion code per frame, one network that paints frames."""
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from vgen.clip import Latent
 from vgen.layer.label import one_hot
+from vgen.layer.style_mixing import draw_mixing, mix_styles
 
 LabelTo = Literal["motion", "synthesis", "both"]
 
@@ -62,6 +63,27 @@ class Synthesis(Protocol):
         ...
 
 
+class Styled(Synthesis, Protocol):
+    """A synthesis network whose layers each take a style: one that offers all of these.
+
+    `style_shape` is how many layers take a style, and its width.
+    """
+
+    style_shape: tuple[int, int]
+
+    def styles(self, content: Tensor) -> Tensor:
+        """`content` (N, content_dim + label_dim) -> w (N, layers, width)."""
+        ...
+
+    def paint(self, w: Tensor, motion: Tensor) -> Tensor:
+        """Frames (N, C, H, W) from styles (N, layers, width) and `motion` (N, motion_dim)."""
+        ...
+
+    def style_maps(self) -> list[Tensor]:
+        """The linear maps (outputs, width) that read each layer's style, one below the other where there are two."""
+        ...
+
+
 class Framewise(nn.Module):
     """Any motion source drives any synthesis network (scheme: MoCoGAN, Tulyakov et al. 2018, §3).
 
@@ -78,6 +100,8 @@ class Framewise(nn.Module):
             "z_A -> R_M", which it reports as the better one (motion control score 0.581 against 0.355).
             "synthesis" feeds every frame's code: "z_A -> G_I", what the published code does. "both" is what StyleGAN-V
             does.
+        style_mixing: probability with which, in training, the later layers of a `Styled` synthesis take the style of a
+            second content: 0.9 in StyleGAN2, 0 in the video GANs that follow it.
     """
 
     def __init__(
@@ -89,6 +113,7 @@ class Framewise(nn.Module):
         content_law: Literal["normal", "uniform"] = "normal",
         classes: int = 0,
         label_to: LabelTo = "motion",
+        style_mixing: float = 0.0,
     ):
         super().__init__()
         if label_to not in ("motion", "synthesis", "both"):
@@ -106,6 +131,16 @@ class Framewise(nn.Module):
             motion_dim=0 if self.motion.moves_content else self.motion.dim,
             label_dim=to_synthesis,
         )
+        shape: tuple[int, int] | None = getattr(self.synthesis, "style_shape", None)
+        self.style_shape = None if self.motion.moves_content else shape  # a walk has no one style for a clip
+        self.style_mixing = style_mixing
+        if not 0 <= style_mixing <= 1:
+            raise ValueError(f"generator.style_mixing={style_mixing}: must lie between 0 and 1")
+        if style_mixing and self.style_shape is None:
+            raise ValueError(
+                f"generator.style_mixing={style_mixing}: {type(self.synthesis).__name__} driven by "
+                f"{type(self.motion).__name__} has no style for each layer of a clip; set it to 0"
+            )
         self.state_shape: tuple[int, int, int] | None = getattr(self.synthesis, "state_shape", None)
         self.frames = self.motion.frames
         self.reads_times = self.motion.reads_times
@@ -114,12 +149,23 @@ class Framewise(nn.Module):
         return self.label_to in (part, "both")
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
-        """The part "content" (B, content_dim) and the parts of the motion source."""
-        draw = torch.randn if self.content_law == "normal" else torch.rand
-        content = draw(batch, self.content_dim, generator=rng)
+        """The part "content" (B, content_dim) and the parts of the motion source.
+
+        In training with style mixing also "content_mixed", like "content", and "content_mixed_from" (B,) int64
+        (`draw_mixing`).
+        """
+        content = self._draw_content(batch, rng)
+        latent = {"content": content, **self.motion.sample_latent(batch, times, rng)}
+        if self.training and self.style_mixing and self.style_shape is not None:
+            second = self._draw_content(batch, rng)
+            mixed, begin = draw_mixing(content, second, self.style_shape[0], self.style_mixing, rng)
+            latent |= {"content_mixed": mixed, "content_mixed_from": begin}
+        return latent
+
+    def _draw_content(self, batch: int, rng: torch.Generator) -> Tensor:
         if self.content_law == "uniform":
-            content = 2 * content - 1
-        return {"content": content, **self.motion.sample_latent(batch, times, rng)}
+            return 2 * torch.rand(batch, self.content_dim, generator=rng) - 1
+        return torch.randn(batch, self.content_dim, generator=rng)
 
     def check_times(self, times: Tensor) -> None:
         self.motion.check_times(times)
@@ -131,18 +177,42 @@ class Framewise(nn.Module):
             "video": (B, C, T, H, W) in [-1, 1], and the motion's further parts under their own names.
         """
         batch, frames = times.shape
-        label_code = one_hot(label, self.classes, dtype=latent["content"].dtype) if self.classes else None
+        label_code = self._label_code(latent, label)
         code, parts = self._codes(latent, times, label_code if self._label_to("motion") else None)
+        # The frames of a clip side by side: (B*T, ...)
+        state = [latent["state"].repeat_interleave(frames, 0)] if "state" in latent else []
+        if self.style_shape is not None and ("w" in latent or "content_mixed" in latent):
+            w = self.styles(latent, times, label).repeat_interleave(frames, 0)
+            images = cast(Styled, self.synthesis).paint(w, code.flatten(0, 1), *state)
+            return {"video": images.unflatten(0, (batch, frames)).transpose(1, 2), **parts}
         if self.motion.moves_content:
             content, motion = code, code[:, :, :0]
         else:
             content, motion = latent["content"][:, None].expand(-1, frames, -1), code
         if label_code is not None and self._label_to("synthesis"):
             content = torch.cat([content, label_code[:, None].expand(-1, frames, -1)], 2)
-        # The frames of a clip side by side: (B*T, ...)
-        state = [latent["state"].repeat_interleave(frames, 0)] if "state" in latent else []
         images = self.synthesis(content.flatten(0, 1), motion.flatten(0, 1), *state)
         return {"video": images.unflatten(0, (batch, frames)).transpose(1, 2), **parts}
+
+    def styles(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
+        """The style of every layer (B, *style_shape) that `latent` stands for (`vgen.clip.Generator`)."""
+        if "w" in latent:
+            return latent["w"]
+        synthesis = cast(Styled, self.synthesis)
+        names = ["content", "content_mixed"] if "content_mixed" in latent else ["content"]
+        contents = torch.cat([latent[name] for name in names])
+        label_code = self._label_code(latent, label)
+        if label_code is not None and self._label_to("synthesis"):
+            contents = torch.cat([contents, label_code.repeat(len(names), 1)], 1)
+        first, *second = synthesis.styles(contents).chunk(len(names))
+        return mix_styles(first, second[0], latent["content_mixed_from"]) if second else first
+
+    def style_maps(self) -> list[Tensor]:
+        """As of the synthesis network (`Styled`)."""
+        return cast(Styled, self.synthesis).style_maps()
+
+    def _label_code(self, latent: Latent, label: Tensor | None) -> Tensor | None:
+        return one_hot(label, self.classes, dtype=latent["content"].dtype) if self.classes else None
 
     def _codes(
         self, latent: Latent, times: Tensor, label_code: Tensor | None

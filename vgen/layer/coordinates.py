@@ -62,6 +62,10 @@ class CoordinateWaves(nn.Module):
             angle = directions @ self.positions.to(w.dtype) + phase[:, :, None]  # (N, waves, H*W)
             return torch.cat([angle.sin(), angle.cos()], 1).unflatten(2, (size, size))
 
+    def style_maps(self) -> list[EqualizedLinear]:
+        """The affine maps that read w, as the first of their inputs."""
+        return [self.still] if self.moving is None else [self.still, self.moving]
+
     def _moved(self, w: Tensor, motion: Tensor) -> Tensor | float:
         if self.moving is None or self.shift is None or self.shift_out is None:
             return 0.0

@@ -34,7 +34,11 @@ class EqualizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias * self.lr_multiplier
-        return F.linear(x, self.weight * self.gain, bias)
+        return F.linear(x, self.matrix(), bias)
+
+    def matrix(self) -> Tensor:
+        """(outputs, inputs): what inputs are multiplied with."""
+        return self.weight * self.gain
 
 
 class EqualizedConv1d(nn.Module):

@@ -1,12 +1,14 @@
 """Code -> frame as a function of position: no pixel sees another."""
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vgen.layer.coordinates import CoordinateWaves
+from vgen.layer.equalized import EqualizedLinear
 from vgen.layer.factorized_layer import FactorizedLayer
 from vgen.layer.mapping import MappingNetwork
 from vgen.layer.precision import at_least_float32
@@ -77,19 +79,58 @@ class INR(nn.Module):
             joining = waves_at(reached) if reached > start else None
             layers = 3 if reached in (128, 256) else 2  # as published; larger frames are not
             self.blocks.append(_Block(wide, narrow, w_dim, channels, joining, layers=layers, rank=rank))
+        self.style_shape = (
+            2 + sum(len(block.layers) for block in self.blocks),
+            w_dim,
+        )  # pixels at the end included
 
     def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+        return self.paint(self.styles(content), motion)
+
+    def styles(self, content: Tensor) -> Tensor:
+        """The style of every layer (N, layers, w_dim): the same for all."""
         latent, label = content[:, : self.content_dim], content[:, self.content_dim :]
         w = self.mapping(latent, label if label.shape[1] else None)
-        x = self.first(self.waves(w, motion), w)
-        image = at_least_float32(self.first_pixels(x, w))
-        for block in self.blocks:
-            x, image = block(x, image, w, motion)
+        return w[:, None].expand(-1, self.style_shape[0], -1)
+
+    def paint(self, w: Tensor, motion: Tensor) -> Tensor:
+        """Frames from a style for every layer, w (N, layers, w_dim), and motion (N, motion_dim).
+
+        Waves have the style of the layer that they enter; the step to pixels shares its style with the next layer.
+        """
+        styles = w.unbind(1)
+        x = self.first(self.waves(styles[0], motion), styles[0])
+        image = at_least_float32(self.first_pixels(x, styles[1]))
+        at = 1
+        for block in self._blocks():
+            x, image = block(x, image, styles[at : at + len(block.layers) + 1], motion)
+            at += len(block.layers)
         return image
+
+    def style_maps(self) -> list[Tensor]:
+        """For every layer the maps (outputs, w_dim) of its style, and of what shares it."""
+        layers: list[list[EqualizedLinear]] = [
+            [*self.waves.style_maps(), self.first.style],
+            [self.first_pixels.style],
+        ]
+        for block in self._blocks():
+            if block.waves is not None:
+                layers[-1] += block.waves.style_maps()
+            first, *others = cast(list[FactorizedLayer], list(block.layers))
+            layers[-1].append(first.style)
+            layers += [[layer.style] for layer in others]
+            layers.append([block.pixels.style])
+        width = self.style_shape[1]
+        return [torch.cat([affine.matrix()[:, :width] for affine in at]) for at in layers]
+
+    def _blocks(self) -> "list[_Block]":
+        return cast(list[_Block], list(self.blocks))
 
 
 class _Block(nn.Module):
     """Layers at one size, which is twice the last one's where waves join."""
+
+    layers: nn.ModuleList
 
     def __init__(
         self,
@@ -108,13 +149,15 @@ class _Block(nn.Module):
         self.layers = nn.ModuleList(FactorizedLayer(width, narrow, w_dim, rank=rank) for width in inputs)
         self.pixels = StyleToPixels(narrow, channels, w_dim)
 
-    def forward(self, x: Tensor, image: Tensor, w: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, image: Tensor, styles: tuple[Tensor, ...], motion: Tensor
+    ) -> tuple[Tensor, Tensor]:
         if self.waves is not None:
-            x = _with_waves(F.interpolate(x, scale_factor=2.0, mode="nearest"), self.waves(w, motion))
+            x = _with_waves(F.interpolate(x, scale_factor=2.0, mode="nearest"), self.waves(styles[0], motion))
             image = F.interpolate(image, scale_factor=2.0, mode="nearest")
-        for layer in self.layers:
-            x = layer(x, w)
-        return x, image + at_least_float32(self.pixels(x, w))
+        for layer, style in zip(self.layers, styles, strict=False):
+            x = layer(x, style)
+        return x, image + at_least_float32(self.pixels(x, styles[-1]))
 
 
 def _with_waves(x: Tensor, waves: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -97,11 +97,16 @@ class StyleGAN2(nn.Module):
         )
         self.register_buffer("filter", fir_filter(BINOMIAL), persistent=False)
         self.layers = 2 + 2 * len(self.blocks)  # that take a style, the last one's pixels included
+        self.style_shape = self.layers, w_dim
 
     def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+        return self.paint(self.styles(content), motion)
+
+    def styles(self, content: Tensor) -> Tensor:
+        """The style of every layer (N, layers, w_dim): the same for all."""
         latent, label = content[:, : self.content_dim], content[:, self.content_dim :]
         w = self.mapping(latent, label if label.shape[1] else None)
-        return self.paint(w[:, None].expand(-1, self.layers, -1), motion)
+        return w[:, None].expand(-1, self.layers, -1)
 
     def paint(self, w: Tensor, motion: Tensor) -> Tensor:
         """Frames from a style for every layer, w (N, layers, w_dim), and motion (N, motion_dim)."""
@@ -120,6 +125,17 @@ class StyleGAN2(nn.Module):
             x, image = block(x, image, styles[1 + 2 * number : 4 + 2 * number], self.filter)
         assert image is not None
         return image
+
+    def style_maps(self) -> list[Tensor]:
+        """For every layer the maps (outputs, w_dim) of its style: of what its convolution reads, and of its pixels."""
+        layers: list[list[StyleLayer | StyleToPixels | None]] = [[self.first], [self.first_pixels]]
+        for block in cast(list[_Block], list(self.blocks)):
+            layers[-1].append(block.one)
+            layers += [[block.two], [block.pixels]]
+        # The motion's share of a style, where it has one, stands behind w.
+        width = self.style_shape[1]
+        maps = [[layer.style.matrix()[:, :width] for layer in at if layer is not None] for at in layers]
+        return [torch.cat(at) for at in maps]
 
 
 class _Block(nn.Module):
