@@ -74,15 +74,14 @@ class INR(nn.Module):
         self.first = FactorizedLayer(self.waves.dim, outwards[0], w_dim, rank=rank)
         self.first_pixels = StyleToPixels(outwards[0], channels, w_dim)
         self.blocks = nn.ModuleList()
+        styled = 2  # layers that take a style: the first one and, at the end, the last step to pixels
         for number, (wide, narrow) in enumerate(pairwise(outwards)):
             reached = 8 << number
             joining = waves_at(reached) if reached > start else None
             layers = 3 if reached in (128, 256) else 2  # as published; larger frames are not
             self.blocks.append(_Block(wide, narrow, w_dim, channels, joining, layers=layers, rank=rank))
-        self.style_shape = (
-            2 + sum(len(block.layers) for block in self.blocks),
-            w_dim,
-        )  # pixels at the end included
+            styled += layers
+        self.style_shape = styled, w_dim
 
     def forward(self, content: Tensor, motion: Tensor) -> Tensor:
         return self.paint(self.styles(content), motion)
