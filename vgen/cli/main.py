@@ -16,6 +16,7 @@ from vgen.cli.resume import resumed_arguments
 COMMANDS = {
     "train": "train a video GAN, or a multirun of them (-m)",
     "sample": "write clips from a trained generator",
+    "project": "find the codes of a real video in a generator's latent space",
     "prepare": "pack videos for training, look at them, or fetch a public dataset",
     "evaluate": "metrics of a model, or of two folders of videos",
     "audit": "what metrics notice of damaged clips; selftest=true: golden values",

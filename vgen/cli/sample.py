@@ -9,6 +9,7 @@ import hydra
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
+from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -16,18 +17,25 @@ from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
-from vgen.clip import regular_times
-from vgen.config import CONF_DIR, ConfigError
+from vgen.clip import given_frames, regular_times
+from vgen.config import CONF_DIR, ConfigError, plain, type_problem
+from vgen.files import replacing
 from vgen.media import Writer, mp4_writer, npy_writer, tile, write_video
+from vgen.protocol.store import weights_hash
 from vgen.training.coded_clips import coded_clips
+from vgen.training.directions import directed_clips, find_directions
 from vgen.training.generated_clips import GeneratedClips, batches
 from vgen.training.given_frames import GivenFrames
+from vgen.training.mean_style import mean_style
+from vgen.training.stored_codes import Recalled, load_codes
+from vgen.training.style_mixed_clips import style_mixed_clips
 from vgen.training.swapped_clips import swapped_clips
 from vgen.training.truncated import Truncated
 
 FORMATS = ("mp4", "gif", "png", "npy")
 STREAMED = ("mp4", "npy")  # written bit by bit, so that memory does not grow with the length of a clip
-GRIDS = {"motion_content": swapped_clips, "codes": coded_clips}
+GRIDS = ("motion_content", "style_mixing", "directions", "codes")
+TAKES = ("all", "content", "motion")
 
 
 @hydra.main(config_path=str(CONF_DIR), config_name="sample", version_base="1.3")
@@ -47,10 +55,15 @@ def sample(config: DictConfig) -> None:
         value = OmegaConf.select(config, key)
         if not isinstance(value, int | float):
             raise ConfigError(f"{key}={value}: must be a number")
+    if config.take not in TAKES:
+        raise ConfigError(f"take={config.take}: choose {', '.join(TAKES)}")
     if config.grid not in (None, *GRIDS):
         raise ConfigError(f"grid={config.grid}: choose {', '.join(GRIDS)} or null")
     count = config.count
-    if config.grid == "motion_content":
+    if config.grid == "directions":
+        _check_directions(config.directions)
+        count = 1
+    if config.grid in ("motion_content", "style_mixing"):
         count = math.isqrt(config.count)
         if count**2 != config.count:
             raise ConfigError(
@@ -58,9 +71,11 @@ def sample(config: DictConfig) -> None:
                 f"{count**2} or {(count + 1) ** 2}"
             )
     device = pick_device(config.device)
-    trained = truncated(chain(load_trained(config.checkpoint, device), config.small, device), config)
+    trained = load_trained(config.checkpoint, device)
+    trained, label, length = recalled(trained, config)
+    trained = truncated(chain(trained, config.small, device), config)
     folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
-    times = sample_times(trained, config.frames, config.stride, config.start)
+    times = sample_times(trained, config.frames or length, config.stride, config.start)
     given = given_for(
         trained, config.given, frames=len(times), count=count, stride=config.stride, seed=config.seed
     )
@@ -68,12 +83,14 @@ def sample(config: DictConfig) -> None:
         trained.generator,
         count=count,
         times=times,
-        labels=sample_labels(trained, count, config.label, given),
+        labels=sample_labels(trained, count, label, given),
         seed=config.seed,
         given=given,
     )
     long = not config.grid and made.is_long(config.chunk)
-    clips = _in_grid(made, config.grid) if config.grid else made.in_batches(config.batch, config.chunk)
+    gridded = _in_grid(made, config, folder) if config.grid else None
+    across = None if gridded is None else gridded.shape[1]
+    clips = iter(gridded) if gridded is not None else made.in_batches(config.batch, config.chunk)
     for stale in folder.glob(f"[0-9][0-9][0-9][0-9][0-9][0-9].{config.format}"):
         stale.unlink()
     if long and config.format in STREAMED:
@@ -89,22 +106,54 @@ def sample(config: DictConfig) -> None:
     print(f"{number} clips in {folder}")
     if config.format in ("mp4", "gif"):
         file = folder.parent / f"{folder.name}.{config.format}"
-        write_video(file, tile(np.stack(grid), columns=count if config.grid else None), fps=config.fps)
+        write_video(file, tile(np.stack(grid), columns=across), fps=config.fps)
         print(f"grid of {len(grid)}: {file}")
-    elif config.format == "png" and config.grid:
+    elif config.format == "png" and across is not None:
         from vgen.report.swaps import write_still  # here, since it brings matplotlib and pandas
 
         file = folder.parent / f"{folder.name}.png"
-        write_still(file, np.stack(grid).reshape(-1, count, *grid[0].shape))
+        write_still(file, np.stack(grid).reshape(-1, across, *grid[0].shape))
         print(f"grid of strips: {file}")
 
 
-def _in_grid(clips: GeneratedClips, grid: str) -> Tensor:
+def _in_grid(clips: GeneratedClips, config: DictConfig, folder: Path) -> Tensor:
     """The clips of a grid, row by row."""
     try:
-        return GRIDS[grid](clips)
+        if config.grid == "style_mixing":
+            return style_mixed_clips(clips, coarse=config.style_mixing.coarse)
+        if config.grid == "directions":
+            return _along_directions(clips, config.directions, folder)
+        return swapped_clips(clips) if config.grid == "motion_content" else coded_clips(clips)
     except ValueError as error:
-        raise ConfigError(f"grid={grid}: {error}") from error
+        raise ConfigError(f"grid={config.grid}: {error}") from error
+
+
+def _check_directions(wanted: DictConfig) -> None:
+    kinds = {"part": str, "layers": list[int] | None, "count": int, "strength": float, "steps": int}
+    for key, kind in kinds.items():
+        problem = type_problem(kind, plain(wanted[key]))
+        if problem:
+            raise ConfigError(f"directions.{key}={wanted[key]}: {problem}")
+    if wanted.count < 1 or wanted.steps < 2:
+        raise ConfigError(
+            f"directions.count={wanted.count}, steps={wanted.steps}: at least 1 direction and 2 steps"
+        )
+
+
+def _along_directions(clips: GeneratedClips, wanted: DictConfig, folder: Path) -> Tensor:
+    """Clip 0 along the directions, which are kept beside the grid."""
+    found = find_directions(clips, part=wanted.part, layers=plain(wanted.layers), count=wanted.count)
+    file = folder.parent / f"{folder.name}.safetensors"
+    with replacing(file) as partial:
+        save_file(
+            {"vectors": found.vectors.contiguous(), "gains": found.gains},
+            partial,
+            metadata={"part": found.part},
+        )
+    gains = ", ".join(f"{gain:.3g}" for gain in found.gains)
+    print(f"directions of {found.part}, whose unit is {found.unit:.3g}, with gains {gains}: {file}")
+    strengths = torch.linspace(-wanted.strength, wanted.strength, wanted.steps)
+    return directed_clips(clips, found, strengths)
 
 
 def _write_long(clips: GeneratedClips, config: DictConfig, folder: Path) -> None:
@@ -134,17 +183,50 @@ def _write_long(clips: GeneratedClips, config: DictConfig, folder: Path) -> None
         print(f"grid of {min(config.count, config.batch)}: {grid}")
 
 
+def recalled(trained: Trained, config: DictConfig) -> tuple[Trained, int | None, int | None]:
+    """`trained` with the codes of a file in place of draws, where `config` names one; their label and length."""
+    if config.codes is None:
+        if config["take"] != "all":
+            raise ConfigError(f"take={config['take']} goes with codes=FILE")
+        return trained, config.label, None
+    try:
+        codes = load_codes(config.codes)
+        generator = Recalled(trained.generator, codes, take=config["take"]).eval()
+    except (ValueError, FileNotFoundError) as error:
+        raise ConfigError(f"codes={config.codes}: {error}") from error
+    if codes.info.get("weights") not in (None, weights_hash(trained.generator.state_dict())):
+        print(
+            f"{config.codes} was found for other weights ({codes.info['checkpoint']}): it makes another clip here."
+        )
+    label = codes.label if config.label is None else config.label
+    return replace(trained, generator=generator, contract=generator), label, len(codes.times)
+
+
 def truncated(trained: Trained, config: DictConfig) -> Trained:
     """`trained` with the truncation that `config` asks for."""
-    content, motion = config.truncation.content, config.truncation.motion
+    content, motion, samples = (config.truncation[key] for key in ("content", "motion", "samples"))
+    if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
+        raise ConfigError(f"truncation.samples={samples}: must be null or a whole number of at least 1")
     if content == motion == 1:
         return trained
     try:
-        generator = Truncated(trained.generator, content=content, motion=motion).eval()
-        generator.sample_latent(1, torch.zeros(1, 1), torch.Generator())  # says whether there is motion
+        mean = _mean_of_styles(trained, samples, config.seed) if samples is not None else None
+        generator = Truncated(trained.generator, content=content, motion=motion, mean=mean).eval()
+        generator.sample_latent(
+            1, sample_times(trained, None, None)[None], torch.Generator()
+        )  # whether there is motion
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return replace(trained, generator=generator, contract=generator)
+
+
+def _mean_of_styles(trained: Trained, samples: int, seed: int) -> Tensor:
+    if given_frames(trained.generator):
+        raise ValueError(
+            f"truncation.samples={samples}: the styles of this generator depend on the frames it is given"
+        )
+    times = sample_times(trained, None, None)[None]
+    return mean_style(trained.generator, times=times, seed=seed, count=samples).mean[0]
 
 
 def sample_times(trained: Trained, frames: int | None, stride: float | None, start: float = 0.0) -> Tensor:

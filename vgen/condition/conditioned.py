@@ -107,6 +107,11 @@ class Conditioned(nn.Module):
             latent |= condition.sample(batch, rng)
         return latent
 
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """Those parts that the generator within can tell for other times (`vgen.training.latent_at`)."""
+        move = getattr(self.generator, "latent_at", None)
+        return {} if move is None else move(latent, known, times, rng)
+
     def code_values(self, latent: Latent) -> list[Latent]:
         """`latent` with one value of one of its codes after the other; empty without codes (`vgen.condition.codes`)."""
         return [changed for condition in self._all().values() for changed in condition.values(latent)]

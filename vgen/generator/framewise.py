@@ -20,6 +20,9 @@ class Motion(Protocol):
     `reads_times` as in `vgen.clip.Generator`. `moves_content` is True for a walk in the latent space: its codes
     then take the content's place, frame by frame, instead of standing beside it.
 
+    One whose noise does not stand frame by frame offers `latent_at(latent, known, times, rng) -> dict`: its parts
+    of a latent that was drawn for times `known` (T,), on the CPU, as they are for `times` (B, T').
+
     A motion source may also offer `decompose(latent, times, label_code) -> dict` with "code" and further named
     parts, which `Framewise.decompose` hands on to regularisers; it is then called once instead of `__call__`.
     """
@@ -166,6 +169,11 @@ class Framewise(nn.Module):
         if self.content_law == "uniform":
             return 2 * torch.rand(batch, self.content_dim, generator=rng) - 1
         return torch.randn(batch, self.content_dim, generator=rng)
+
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """Those parts that the motion source itself can tell for other times (`Motion`)."""
+        move = getattr(self.motion, "latent_at", None)
+        return {} if move is None else move(latent, known, times, rng)
 
     def check_times(self, times: Tensor) -> None:
         self.motion.check_times(times)

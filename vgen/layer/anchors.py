@@ -88,7 +88,23 @@ class AnchorCodes(nn.Module):
         """
         seeds = clip_seeds(batch, rng)
         start = torch.randint(max(math.ceil(self.start * _TICKS), 1), (batch,), generator=rng)
-        least, most = (bound.cpu().expand(batch, 1) for bound in times.aminmax())
+        return self._around(times, start, seeds)
+
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """The parts of `latent` for `times` (B, T) on the same time line; noise of further anchors is drawn."""
+        seeds = clip_seeds(len(times), rng)
+        moved = self._around(times, latent["motion_start"], seeds)
+        noise = moved["motion_noise"].clone()
+        there = latent["motion_noise"].to(noise)
+        for row, offset in enumerate((latent["motion_first"] - moved["motion_first"]).tolist()):
+            begin, end = max(0, offset), min(noise.shape[1], offset + there.shape[1])
+            if begin < end:
+                noise[row, begin:end] = there[row, begin - offset : end - offset]
+        return moved | {"motion_noise": noise}
+
+    def _around(self, times: Tensor, start: Tensor, seeds: Tensor) -> Latent:
+        """The noise that `times` need, of clips that start at `start` (B,) on their time lines."""
+        least, most = (bound.cpu().expand(len(start), 1) for bound in times.aminmax())
         reach = self.margin + self.beside
         first = self._position(least, start).floor().long()[:, 0] - reach
         count = int((most - least).max() / self.distance) + 3 + 2 * reach

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -131,6 +131,20 @@ class GeneratedClips:
     @torch.no_grad()
     def make(self, latent: Latent, indices: Sequence[int], times: Tensor | None = None) -> Tensor:
         """The clips (b, T, H, W, C) of `latent` with the labels of clips number `indices`, at other times if given."""
+        return quantize(self._run(self.generator, latent, indices, times), self.pixels).cpu()
+
+    @torch.no_grad()
+    def styles(self, latent: Latent, indices: Sequence[int]) -> Tensor:
+        """The styles (b, layers, width) of `latent` with the labels of clips number `indices`, on the CPU."""
+        return self._run(self.generator.styles, latent, indices).cpu()  # pyright: ignore[reportArgumentType]
+
+    def _run(
+        self,
+        call: Callable[..., Tensor],
+        latent: Latent,
+        indices: Sequence[int],
+        times: Tensor | None = None,
+    ) -> Tensor:
         generator = self.generator
         device = next(generator.parameters()).device
         label = None if self.labels is None else self.labels[torch.as_tensor(indices)].to(device)
@@ -139,7 +153,6 @@ class GeneratedClips:
         generator.eval()
         try:
             at = (self.times if times is None else times).to(device).expand(len(indices), -1)
-            made = generator(moved, at, label)
-            return quantize(made, self.pixels).cpu()
+            return call(moved, at, label)
         finally:
             generator.train(was_training)

@@ -80,6 +80,10 @@ class FourierMotion(nn.Module):
         """The parts "motion_start", "motion_first" and "motion_noise" of `AnchorCodes`."""
         return self.anchors.sample_latent(batch, times, rng)
 
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """As of `AnchorCodes`."""
+        return self.anchors.latent_at(latent, known, times, rng)
+
     def check_times(self, times: Tensor) -> None:
         """Any."""
 

@@ -35,6 +35,16 @@ class NoiseMotion(nn.Module):
         keys = [[(time + 0.0).hex() for time in row] for row in times.expand(batch, -1).tolist()]
         return {"motion_noise": keyed_normal(seeds, keys, self.motion_dim)}
 
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """`latent` of times `known` (T,) for `times` (B, T'): the codes of times that it has, drawn ones of others."""
+        moved = self.sample_latent(len(times), times, rng)["motion_noise"]
+        place = {time: number for number, time in enumerate(known.tolist())}
+        for row, at in enumerate(times.tolist()):
+            for number, time in enumerate(at):
+                if time in place:
+                    moved[row, number] = latent["motion_noise"][row, place[time]]
+        return {"motion_noise": moved}
+
     def check_times(self, times: Tensor) -> None:
         """Any."""
 
