@@ -49,6 +49,10 @@ def mean_style(
     device = next(generator.parameters()).device
     total, squares = torch.zeros(shape, dtype=torch.float64), 0.0
     blocks = -(-count // BLOCK)
+    if contract.frames is None and not fixed:
+        times = times[
+            :, :1
+        ]  # a style is of a clip, whatever its length, and noise for more frames would be for nothing
     at = times.expand(BLOCK, -1)
     if label is not None:
         labels = label.expand(BLOCK)

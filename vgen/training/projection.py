@@ -215,6 +215,9 @@ class Projection:
         return self.generator(latent, self.at, labels)
 
     def _distance(self, video: Tensor) -> Tensor:
+        # Bytes end at -1 and 1; a generator may have made more there, and nobody can see how much.
+        beyond = (self.target.abs() >= 1) & (video * self.target > 1)
+        video = torch.where(beyond, self.target, video)
         loss = self.search.pixels * pyramid_distance(video, self.target)
         if self.features is not None and self.aim is not None:
             apart = (self.features(_frames(video)) - self.aim).square().sum(1).mean()

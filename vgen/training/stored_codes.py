@@ -39,7 +39,8 @@ class Codes:
 def save_codes(file: str | PathLike[str], codes: Codes) -> None:
     """Write a safetensors file, whole or not at all."""
     tensors = {f"latent.{name}": part.detach().cpu().contiguous() for name, part in codes.latent.items()}
-    meta = {"format": FORMAT, "label": json.dumps(codes.label), "info": json.dumps(dict(codes.info))}
+    # One entry: several would come in any order, and the same codes in files of different bytes.
+    meta = {FORMAT: json.dumps({"label": codes.label, "info": dict(codes.info)})}
     with replacing(file) as partial:
         save_file({**tensors, "times": codes.times.cpu().contiguous()}, partial, metadata=meta)
 
@@ -54,11 +55,12 @@ def load_codes(file: str | PathLike[str]) -> Codes:
         raise FileNotFoundError(f"there is no file {file}") from None
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{file} is damaged or no safetensors file ({error})") from error
-    if meta.get("format") != FORMAT:
+    if FORMAT not in meta:
         raise ValueError(f"{file} holds no codes: give the codes.safetensors of vgen project")
     times = tensors.pop("times")
     latent = {name.removeprefix("latent."): part for name, part in tensors.items()}
-    return Codes(latent, times, json.loads(meta["label"]), json.loads(meta["info"]))
+    told = json.loads(meta[FORMAT])
+    return Codes(latent, times, told["label"], told["info"])
 
 
 class Recalled(nn.Module):

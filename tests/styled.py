@@ -1,0 +1,40 @@
+"""Small generators by style, and one without, for the tests of latent tools."""
+
+from functools import partial
+
+import torch
+
+from vgen.generator.framewise import Framewise
+from vgen.generator.motion.direction import DirectionMotion
+from vgen.generator.motion.fourier import FourierMotion
+from vgen.generator.motion.gru import GRUMotion
+from vgen.generator.motion.lstm import LSTMMotion
+from vgen.generator.motion.noise import NoiseMotion
+from vgen.generator.synthesis.dcgan import DCGAN
+from vgen.generator.synthesis.inr import INR
+from vgen.generator.synthesis.stylegan2 import StyleGAN2
+
+STYLE = {"size": 16, "w_dim": 8, "base_channels": 4, "max_channels": 8}
+WAVES = partial(FourierMotion, motion_dim=6, noise_dim=4, kernel=3, distance=4.0, start=64.0)
+FORMS = {
+    "styleganv": (WAVES, partial(StyleGAN2, **STYLE)),
+    "mocogan_sg2": (
+        partial(LSTMMotion, motion_dim=3, noise_dim=4),
+        partial(StyleGAN2, **STYLE, motion_to="w"),
+    ),
+    "digan": (
+        partial(DirectionMotion, motion_dim=3),
+        partial(INR, **STYLE, waves=4, rank=2, timed=True, start_size=8),
+    ),
+    "mocogan": (partial(GRUMotion, motion_dim=4), partial(DCGAN, size=16, base_channels=4)),
+    "noise": (partial(NoiseMotion, motion_dim=4), partial(DCGAN, size=16, base_channels=4)),
+}
+STYLED = ("styleganv", "mocogan_sg2", "digan")
+
+
+def styled(form: str, **changes) -> Framewise:
+    """In evaluation mode and frozen, as a trained one is."""
+    torch.manual_seed(0)
+    motion, synthesis = FORMS[form]
+    generator = Framewise(motion=motion, synthesis=synthesis, content_dim=8, **changes)
+    return generator.eval().requires_grad_(False)
