@@ -9,16 +9,26 @@ from test_config import build, compose, train_steps
 from vgen.config import instantiate, plain
 from vgen.training.transfer import start_from_weights
 
+OWN = {
+    "digan": ("clip.frames=2",),
+    "mocogan_sg2": (
+        "clip.size=16",
+        "generator.content_dim=16",
+        "discriminator.video_channels=8",
+        "clip.frames=4",
+    ),
+}
+
 
 @pytest.mark.parametrize(
     "option",
     [
         "ivgan", "vgan_first_frame", "g3an_uva", "dvdgan_kinetics", "tganv2_faceforensics", "styleganv_ffs",
-        "longvideogan_lres",
+        "longvideogan_lres", "digan", "mocogan_sg2",
     ],
 )  # fmt: skip
 def test_a_step_of_an_experiment(tmp_path: Path, option: str) -> None:
-    small = ("clip.size=32", "width=8", "discriminator.base_channels=8")
+    small = ("clip.size=32", "width=8", "discriminator.base_channels=8", *OWN.get(option, ()))
     train_steps(tmp_path, f"experiment={option}", "data=shapes", *small, steps=1)
 
 
@@ -104,3 +114,21 @@ def test_styleganv_as_published() -> None:
     half_size = compose("experiment=styleganv_ffs", "data.path=x", "paths.run=unused", "callback=[progress]",
                         "clip.size=128", "width=128", "batch=32")  # fmt: skip
     assert plain(half_size.regularizer)["r1"]["weight"] == pytest.approx(2e-4 * 128**2 / 32)
+
+
+@pytest.mark.parametrize(
+    ("option", "size", "sizes"),
+    [("digan", 128, [63.54, 56.78]), ("mocogan_sg2", 256, [None, 49.22])],
+)
+def test_sizes_of_style_based_baselines_as_published(
+    option: str, size: int, sizes: list[float | None]
+) -> None:
+    config = compose(f"experiment={option}", "data.path=x", "paths.run=unused", "callback=[progress]")
+    assert (config.clip.size, config.batch, config.generator.style_mixing) == (size, 64, 0)
+    assert "path_length" not in plain(config.regularizer)
+    with torch.device("meta"):
+        networks = [instantiate(config[player]) for player in ("generator", "discriminator")]
+    for network, millions in zip(networks, sizes, strict=True):
+        found = sum(p.numel() for p in network.parameters()) / 1e6
+        assert millions is None or found == pytest.approx(millions, abs=6e-3)
+    assert plain(config.regularizer)["r1"]["interval"] == 16
