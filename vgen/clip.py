@@ -160,6 +160,9 @@ class Generator(Protocol):
     One whose layers take styles says how many do and how wide a style is, `style_shape`. `styles(latent, times, label)`
     are then those of a latent, (B, *style_shape), and a part "w" of that shape in a latent takes their place;
     `style_maps()` are the linear maps (outputs, width) that read each layer's style.
+
+    One that can tell better than by cutting off or drawing on what a latent is at other times offers
+    `latent_at(latent, known, times, rng)` (`vgen.training.latent_at`).
     """
 
     classes: int

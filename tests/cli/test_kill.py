@@ -181,3 +181,25 @@ def process(run: Path, videos: Path) -> subprocess.Popen[bytes]:
             [sys.executable, "-m", "vgen", "train", *given],
             env=os.environ | environment, stdout=file, stderr=file,
         )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_ada_adapts(tmp_path: Path, videos: Path) -> None:
+    """Between two changes of p, right after one, and in a checkpoint: p is above 0 and rises all the while."""
+    moments = [
+        "vgen.training.video_gan:VideoGAN._update_generator:3:after",
+        "vgen.augment.ada:AdaptiveAugment.adapt:4:after",
+        "vgen.training.checkpoint:torch.save:2:before",
+    ]
+    ada = (
+        "augment=ada",
+        "augment.interval=2",
+        "augment.target=-0.99",
+        "augment.ada_kclips=0.08",
+        "augment.p=0.2",
+    )
+    killed, whole = through(moments, tmp_path, videos, "kclips=0.036", "logger=[csv]", *ada)
+    assert_same(killed, whole, wandb=False)
+    logged_p = [float(row["augment/p"]) for row in rows(whole) if row.get("augment/p")]
+    assert len(set(logged_p)) > 3
+    assert all(p > 0.2 for p in logged_p[1:])

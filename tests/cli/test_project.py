@@ -245,7 +245,7 @@ def test_directions_of_a_generator_without_styles(runs: dict[str, str], tmp_path
         ("style", ["steps=0"], "steps=0: must be at least 1"),
         ("style", ["lr=fast"], "lr=fast"),
         ("style", ["perceptual=maybe"], "choose true, false or auto"),
-        ("style", ["weight.pixels=-1"], "weight.pixels=-1: must be a number of at least 0"),
+        ("style", ["terms.pixels=-1"], "terms.pixels=-1: must be a number of at least 0"),
         ("style", ["stride=0.5"], "a whole number of frames apart"),
         ("style", ["perceptual=true", "weights.download=false", "weights.dir=empty"], "alexnet"),
     ],

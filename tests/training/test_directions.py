@@ -10,6 +10,7 @@ from vgen.generator.vgan import VGAN
 from vgen.training.directions import directed_clips, factorize, find_directions
 from vgen.training.first_layer import first_layer_matrix
 from vgen.training.generated_clips import GeneratedClips
+from vgen.training.stored_codes import Codes, Recalled
 
 TIMES = regular_times(1, 4)
 
@@ -102,6 +103,18 @@ def test_a_row_of_clips_moves_from_side_to_side_through_the_clip_itself():
     moved = directed_clips(clips, motion, torch.tensor([0.0, 30.0]))
     assert (moved[0, 0].int() - plain).abs().max() <= 1
     assert (moved[0, 0] != moved[0, 1]).any()
+
+
+@pytest.mark.parametrize("part", ["content", "motion"])
+def test_of_stored_codes_they_are_those_of_the_generator(part: str):
+    generator = styled("styleganv")
+    times = regular_times(1, 4)
+    latent = generator.sample_latent(1, times, rng.generator(4))
+    stored = Codes(latent | {"w": generator.styles(latent, times)}, times[0])
+    found = find_directions(clips_of(Recalled(generator, stored)), part=part)
+    own = find_directions(clips_of(generator), part=part)
+    assert torch.equal(found.vectors, own.vectors)
+    assert found.unit == own.unit
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def _check(config: DictConfig) -> None:
         problem = type_problem(kind, config[key])
         if problem:
             raise ConfigError(f"{key}={config[key]}: {problem}")
-    for key, value in {f"weight.{k}": config.weight[k] for k in config.weight}.items():
+    for key, value in {f"terms.{k}": config.terms[k] for k in config.terms}.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ConfigError(f"{key}={value}: must be a number of at least 0")
     for key in ("steps", "starts", "mean_samples", "save_every"):
@@ -132,13 +132,13 @@ def _search(trained: Trained, config: DictConfig) -> Search:
         noise=config.noise,
         starts=config.starts,
         mean_samples=config.mean_samples,
-        **plain(config.weight),
+        **plain(config.terms),
     )
 
 
 def _features(config: DictConfig, trained: Trained) -> Perceptual | None:
     """LPIPS features of frames, of any size from 32 pixels on; None without weights."""
-    if config.perceptual is False or config.weight.perceptual == 0:
+    if config.perceptual is False or config.terms.perceptual == 0:
         return None
     from vgen.extractor.perceptual import Perceptual as Network  # here, since it brings torchmetrics
 

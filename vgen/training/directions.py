@@ -10,6 +10,7 @@ from vgen.clip import Latent, as_generator, noise_parts, style_shape
 from vgen.training.first_layer import first_layer_matrix
 from vgen.training.generated_clips import GeneratedClips
 from vgen.training.mean_style import mean_style
+from vgen.training.stored_codes import drawing
 
 SAMPLES = 1024  # draws that tell the unit of a part
 
@@ -62,6 +63,7 @@ def find_directions(
     """
     generator, times = clips.generator, clips.times[None]
     label = None if clips.labels is None else clips.labels[:1]
+    free = drawing(generator)
     latent = clips.latents([0], "sample")
     shape = style_shape(generator)
     name = "w" if part == "content" and shape is not None else _part(latent, part)
@@ -77,16 +79,16 @@ def find_directions(
         matrix = torch.cat([maps[layer].detach() for layer in chosen]).cpu()
         given = {n: p for n, p in latent.items() if n == "given"}
         unit = mean_style(
-            generator, times=times, label=label, fixed=given, seed=clips.seed, count=SAMPLES
+            free, times=times, label=label, fixed=given, seed=clips.seed, count=SAMPLES
         ).radius / (shape[1] ** 0.5)
         return Directions(name, *factorize(matrix, count), unit, chosen)
     if layers is not None:
         raise ValueError(f"directions.layers={list(layers)}: {name} is no style, and passes one first layer")
-    contract = as_generator(generator)
-    shortest = times if contract.frames is not None else _shortest(generator, times)
+    contract = as_generator(free)
+    shortest = times if contract.frames is not None else _shortest(free, times)
     probe = {n: p for n, p in latent.items() if n not in contract.sample_latent(1, times, torch.Generator())}
     probe |= contract.sample_latent(1, shortest, torch.Generator().manual_seed(0))
-    matrix = first_layer_matrix(generator, probe, name, shortest, label)
+    matrix = first_layer_matrix(free, probe, name, shortest, label)
     drawn = contract.sample_latent(SAMPLES if probe[name].numel() < 4096 else 1, shortest, torch.Generator())
     return Directions(name, *factorize(matrix, count), float(drawn[name].double().std()))
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vgen.clip import GIVEN, Latent, as_generator, given_frames, style_shape
 from vgen.files import replacing
 from vgen.training.latent_at import latent_at
+from vgen.training.truncated import Truncated
 
 FORMAT = "vgen codes 1"
 Take = Literal["all", "content", "motion"]
@@ -120,3 +121,11 @@ class Recalled(nn.Module):
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         return self.generator(latent, times, label)
+
+
+def drawing(generator: nn.Module) -> nn.Module:
+    """The generator within that draws all of its latents."""
+    inner = generator
+    while isinstance(inner, Recalled | Truncated):
+        inner = inner.generator
+    return inner
