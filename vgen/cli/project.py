@@ -19,7 +19,7 @@ from vgen.clip import GIVEN, from_pixels, given_frames, style_shape
 from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.data.one_video import read_one_video
 from vgen.files import replacing
-from vgen.media import tile, write_mp4
+from vgen.media import tile, write_mp4, write_png
 from vgen.protocol.store import weights_hash
 from vgen.training.projection import Perceptual, Projection, Search, psnr
 from vgen.training.stored_codes import Codes, save_codes
@@ -242,9 +242,7 @@ def _write(
     save_codes(codes, Codes(latent, found.times, found.label, info))
     pair = _side_by_side(found.pixels, made)
     write_mp4(folder / "side_by_side.mp4", tile(pair, columns=3), fps=config.fps)
-    from vgen.report.swaps import write_still  # here, since it brings matplotlib and pandas
-
-    write_still(folder / "side_by_side.png", pair[:, None])
+    write_png(folder / "side_by_side.png", tile(pair, columns=1))
     with replacing(folder / "projection.json") as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
     print(
