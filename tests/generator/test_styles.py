@@ -19,6 +19,7 @@ from vgen.generator.motion.lstm_residual import LSTMResidualMotion
 from vgen.generator.synthesis.dcgan import DCGAN
 from vgen.generator.synthesis.inr import INR
 from vgen.generator.synthesis.stylegan2 import StyleGAN2
+from vgen.generator.synthesis.stylegan3 import StyleGAN3
 from vgen.layer.equalized import EqualizedLinear
 from vgen.regularizer.path_length import PathLength
 
@@ -35,6 +36,7 @@ FORMS = {
         partial(DirectionMotion, motion_dim=3),
         partial(INR, **SMALL, waves=4, rank=2, timed=True, start_size=8),
     ),
+    "stylesv": (WAVES, partial(StyleGAN3, **SMALL, layers=4, critical=2, margin=2)),
 }
 TIMES = regular_times(4, 3, 2)
 
@@ -84,7 +86,7 @@ def test_maps_are_those_that_read_each_layer(form: str):
     latent = draw(generator)
     w = generator.styles(latent, TIMES).detach()
     affine = [m for name, m in generator.synthesis.named_modules() if isinstance(m, EqualizedLinear)
-              and "mapping" not in name and "shift" not in name]  # fmt: skip
+              and "mapping" not in name and "shift" not in name and "motion_" not in name]  # fmt: skip
     heard: dict[torch.nn.Module, torch.Tensor] = {}
     hooks = [m.register_forward_hook(lambda m, _, out: heard.__setitem__(m, out.detach())) for m in affine]
 

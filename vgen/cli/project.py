@@ -15,7 +15,7 @@ from tqdm import tqdm
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.cli.sample import sample_labels, sample_times
-from vgen.clip import GIVEN, from_pixels, given_frames, style_shape
+from vgen.clip import GIVEN, from_pixels, given_frames, small_size, style_shape
 from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.data.one_video import read_one_video
 from vgen.files import replacing
@@ -42,6 +42,10 @@ def project(config: DictConfig) -> None:
     _check(config)
     video = Path(config.video).expanduser()  # both that must be given, before anything is loaded
     trained = load_trained(config.checkpoint, pick_device(config.device))
+    if small_size(trained.generator):
+        raise ConfigError(
+            f"checkpoint={config.checkpoint}: this generator enlarges clips; give the one that makes them"
+        )
     pixels, times = _target(trained, config)
     folder = _folder(trained, config, video)
     label = None if config.label is None else sample_labels(trained, 1, config.label)

@@ -1,7 +1,7 @@
 """Code -> frame by style without aliasing: details move with what they belong to, and do not stick to pixels."""
 
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -112,11 +112,25 @@ class StyleGAN3(nn.Module):
         )
         self.pixels = AliasFreeToPixels(bands[-2].width, channels, w_dim, clamp=clamp)
         self.layers = 2 + len(self.blocks)  # that take a style: the waves' and the pixels' included
+        self.style_shape = self.layers, w_dim
 
     def forward(self, content: Tensor, motion: Tensor) -> Tensor:
+        return self.paint(self.styles(content), motion)
+
+    def styles(self, content: Tensor) -> Tensor:
+        """The style of every layer (N, layers, w_dim): the same for all."""
         latent, label = content[:, : self.content_dim], content[:, self.content_dim :]
         w = self.mapping(latent, label if label.shape[1] else None)
-        return self.paint(w[:, None].expand(-1, self.layers, -1), motion)
+        return w[:, None].expand(-1, self.layers, -1)
+
+    def style_maps(self) -> list[Tensor]:
+        """For every layer the map (outputs, w_dim) of its style, through the map that joins motion to it."""
+        later = [*cast(list[AliasFreeLayer], list(self.blocks)), self.pixels]
+        maps = [layer.style.matrix() for layer in later]
+        if self.motion_style is not None and self.fuse == "concat":
+            joined = self.motion_style.matrix()[:, : self.style_shape[1]]
+            maps = [one @ joined for one in maps]
+        return [self.input.affine.matrix(), *maps]
 
     def paint(self, w: Tensor, motion: Tensor) -> Tensor:
         """Frames from a style for every layer, w (N, layers, w_dim), and motion (N, motion_dim)."""
