@@ -116,12 +116,15 @@ class Resample(nn.Module):
 
 
 class ToPixels(nn.Module):
-    """x (N, C, [T,] H, W) -> (N, channels, [T,] patch H, patch W), linear: each position paints a patch."""
+    """x (N, C, [T,] H, W) -> (N, channels, [T,] patch H, patch W), linear: each position paints a patch.
 
-    def __init__(self, inputs: int, channels: int, patch: int = 1):
+    `gain` as in `fix_up`.
+    """
+
+    def __init__(self, inputs: int, channels: int, patch: int = 1, *, gain: float = 1.0):
         super().__init__()
         self.patch = patch
-        self.linear = PositionLinear(inputs, channels * patch**2)
+        self.linear = PositionLinear(inputs, channels * patch**2, gain=gain)
 
     def forward(self, x: Tensor) -> Tensor:
         painted = self.linear(x)
