@@ -55,6 +55,11 @@ class Clip:
     def detach(self) -> "Clip":
         return self.with_video(self.video.detach())
 
+    def rows(self, which: slice) -> "Clip":
+        """Some clips of the batch."""
+        label, low = (None if part is None else part[which] for part in (self.label, self.low))
+        return replace(self, video=self.video[which], times=self.times[which], label=label, low=low)
+
     def select_frames(self, index: Tensor) -> "Clip":
         """Frames `index` (B, k) of each clip, in that order: video (B, C, k, H, W), times (B, k)."""
         channels, (height, width) = self.video.shape[1], self.video.shape[3:]

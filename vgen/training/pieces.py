@@ -15,10 +15,7 @@ def split_rows(clip: Clip, parts: int) -> list[Clip]:
         return [clip]
     size = math.ceil(clip.batch / parts)
     slices = [slice(start, start + size) for start in range(0, clip.batch, size)]
-    return [
-        Clip(clip.video[rows], clip.times[rows], None if clip.label is None else clip.label[rows])
-        for rows in slices
-    ]
+    return [clip.rows(part) for part in slices]
 
 
 def detached(judgement: Judgement) -> Judgement:
