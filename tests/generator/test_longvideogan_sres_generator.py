@@ -12,7 +12,7 @@ from vgen.discriminator.longvideogan_sres import SuperResolutionDiscriminator
 from vgen.generator.longvideogan import LongVideoGAN
 from vgen.generator.longvideogan_sres import SuperResolution
 from vgen.generator.vgan import VGAN
-from vgen.training.augmented import augmented
+from vgen.layer.augmented import augmented
 from vgen.training.chained import Chained
 
 TINY = {"latent_dim": 4, "w_dim": 6, "base_channels": 2, "max_channels": 6, "margin": 2, "layers": 6}
@@ -106,6 +106,8 @@ def test_the_ends_of_clips_may_be_neighbours_only():
     assert torch.equal(chosen.low[0, :, 0], fake.low[0, :, 3])
     with pytest.raises(ValueError, match=r"none are left after 2 .* clip\.frames"):
         generator.check_times(regular_times(1, 4))
+    generator.eval().check_times(regular_times(1, 1))
+    assert generator(latent | {"given": given[:, :, :1]}, seen.times[:, :1]).shape[2] == 1
 
 
 def test_small_and_large_frames_are_augmented_alike():

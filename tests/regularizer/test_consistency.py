@@ -71,3 +71,22 @@ def test_gradient_reaches_both_judgements(make_step):
 def test_what_makes_no_sense_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Consistency(**arguments)
+
+
+@pytest.mark.parametrize("clips", ["real", "fake"])
+def test_small_frames_move_with_large_ones(make_step, clips):
+    """A judge that compares both finds nothing changed."""
+    seen = []
+
+    def judge(clip):
+        seen.append(clip)
+        return Judgement({"video": clip.video.mean((1, 2, 3, 4))})
+
+    step = make_step(judge)
+    sides = {
+        side: replace(getattr(step, side), low=getattr(step, side).video.detach())
+        for side in ("real", "fake")
+    }
+    Consistency(clips=clips)(replace(step, **sides))
+    assert torch.equal(seen[-1].low, seen[-1].video)
+    assert not torch.equal(seen[-1].low, sides[clips].low)

@@ -91,3 +91,20 @@ def test_one_sided_allows_small_gradients(make_step, length, expected):
     w = w / w.norm() * length
     value = WGANGP(one_sided=True)(make_step(lambda clip: Judgement({"video": clip.video.flatten(1) @ w})))
     torch.testing.assert_close(value, torch.tensor(expected, dtype=torch.float64))
+
+
+def test_small_frames_are_mixed_as_large_ones(make_step):
+    seen = []
+
+    def judge(clip):
+        seen.append(clip)
+        return Judgement({"video": clip.video.mean((1, 2, 3, 4))})
+
+    step = make_step(judge)
+    sides = {
+        side: replace(getattr(step, side), low=getattr(step, side).video[..., :2, :2])
+        for side in ("real", "fake")
+    }
+    WGANGP()(replace(step, **sides))
+    torch.testing.assert_close(seen[-1].low, seen[-1].video[..., :2, :2])
+    assert not seen[-1].low.requires_grad

@@ -5,13 +5,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vgen.clip import Judgement, Player, Step
+from vgen.clip import Clip, Judgement, Player, Step
+from vgen.layer.augmented import augmented
 from vgen.layer.shift_flip import shift_and_flip
 from vgen.rng import repeat
 
 
 class Consistency:
-    """E[ (D(clip) - D(T(clip)))^2 ], summed over heads, T a random shift and mirror image, the same for all frames.
+    """E[ (D(clip) - D(T(clip)))^2 ], summed over heads, T a random shift and mirror image, the same for all frames
+    and for the small frames that a clip may have.
 
     On real clips it is CR (Zhang et al. 2020, arXiv 1910.12027), together with the term on generated clips bCR
     (Zhao et al. 2020, arXiv 2002.04724; both with weight 10): regularizer=balanced_consistency. The mean
@@ -50,10 +52,13 @@ class Consistency:
 
     def __call__(self, step: Step) -> Tensor:
         clip, judged = (step.real, step.on_real) if self.clips == "real" else (step.fake, step.on_fake)
-        changed = shift_and_flip(clip.video.detach(), shift=self.shift, flip=self.flip)
+        changed = augmented(self._change, clip)
         with repeat(judged.draws):
-            again = step.judge(clip.with_video(changed))
+            again = step.judge(changed)
         return squared_change(judged, again)
+
+    def _change(self, clip: Clip) -> Clip:
+        return clip.with_video(shift_and_flip(clip.video.detach(), shift=self.shift, flip=self.flip))
 
 
 def squared_change(before: Judgement, after: Judgement) -> Tensor:

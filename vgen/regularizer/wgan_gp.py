@@ -13,8 +13,8 @@ from vgen.rng import draw_rows
 class WGANGP:
     """E[ (|d score / d mixed| - 1)^2 ] (Gulrajani et al. 2017, arXiv 1704.00028, eq. 3; `weight` is lambda).
 
-    mixed = (1 - u) real + u fake with u ~ U(0, 1) per clip, in pixels and in times; labels are those of the
-    real clip. The score of a clip is the sum over heads of the mean of the head's logits, the norm that of
+    mixed = (1 - u) real + u fake with u ~ U(0, 1) per clip, in pixels, of small frames too, and in times; labels are
+    those of the real clip. The score of a clip is the sum over heads of the mean of the head's logits, the norm that of
     the whole clip. Runs the discriminator once more, in float32 also under autocast. The paper advises
     against batch norm in the discriminator here, since it makes a clip's score depend on other clips.
 
@@ -47,6 +47,10 @@ def _mix(real: Clip, fake: Clip) -> Clip:
         )
     dtype = torch.promote_types(real.video.dtype, torch.float32)
     u = draw_rows(real.batch, lambda rows, rng: torch.rand(rows, generator=rng)).to(real.video.device, dtype)
-    video = torch.lerp(real.video.detach().to(dtype), fake.video.detach().to(dtype), u.view(-1, 1, 1, 1, 1))
+
+    def between(here: Tensor, there: Tensor) -> Tensor:
+        return torch.lerp(here.detach().to(dtype), there.detach().to(dtype), u.view(-1, 1, 1, 1, 1))
+
+    low = None if real.low is None or fake.low is None else between(real.low, fake.low)
     times = torch.lerp(real.times, fake.times.to(real.times), u.view(-1, 1).to(real.times))
-    return replace(real, video=video.requires_grad_(), times=times)
+    return replace(real, video=between(real.video, fake.video).requires_grad_(), times=times, low=low)

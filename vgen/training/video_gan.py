@@ -39,7 +39,7 @@ from vgen.clip import (
     shown,
     small_size,
 )
-from vgen.training.augmented import augmented
+from vgen.layer.augmented import augmented
 from vgen.training.clock import count_not
 from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
 from vgen.training.ema import GeneratorAverage, ema_decay
