@@ -1,10 +1,18 @@
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from styled import FORMS, styled
+from torch import nn
 
 from vgen import rng
 from vgen.clip import regular_times
+from vgen.generator.framewise import Framewise
 from vgen.generator.g3an import G3AN
+from vgen.generator.longvideogan import LongVideoGAN
+from vgen.generator.motion.lowpass import LowpassMotion
+from vgen.generator.synthesis.dcgan import DCGAN
 from vgen.training.latent_at import latent_at
 
 KNOWN = regular_times(1, 6)
@@ -58,6 +66,35 @@ def test_noise_that_is_coarser_than_frames_goes_on():
     assert torch.equal(moved["appearance"], latent["appearance"])
     assert torch.equal(moved["motion"][:, : latent["motion"].shape[1]], latent["motion"])
     assert make(generator, moved, longer).shape[2] == 24
+
+
+def lowpass() -> Framewise:
+    motion = partial(LowpassMotion, noise_channels=2, filters=3, shortest=4.0, longest=20.0)
+    return Framewise(motion=motion, synthesis=partial(DCGAN, size=16, base_channels=4), content_dim=8)
+
+
+def longvideogan() -> LongVideoGAN:
+    return LongVideoGAN(
+        size=8, base_channels=2, noise_channels=2, filters=3, shortest=4.0, longest=20.0, w_dim=6, time_doublings=2
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("build", [lowpass, longvideogan])
+def test_low_pass_noise_goes_on_in_both_directions(build: Callable[[], nn.Module]):
+    torch.manual_seed(0)
+    generator = build().eval()
+    latent = generator.sample_latent(1, KNOWN, rng.generator(3))
+    video = make(generator, latent, KNOWN)
+    whole = regular_times(1, 80) - 30
+    together = make(generator, latent_at(generator, latent, KNOWN[0], whole, rng.generator(1)), whole)
+    torch.testing.assert_close(together[:, :, 30:36], video, atol=1e-5, rtol=1e-4)
+    parts = [
+        make(generator, latent_at(generator, latent, KNOWN[0], times, rng.generator(1)), times)
+        for times in whole.split(23, 1)
+    ]
+    torch.testing.assert_close(torch.cat(parts, 2), together, atol=1e-5, rtol=1e-4)
+    other = make(generator, latent_at(generator, latent, KNOWN[0], whole, rng.generator(2)), whole)
+    assert not torch.allclose(other, together, atol=1e-3)
 
 
 def test_rows_of_a_batch_share_what_is_known():

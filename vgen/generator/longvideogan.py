@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vgen.clip import Latent
 from vgen.layer.equalized import EqualizedLinear
 from vgen.layer.kaiser import kaiser_lowpass
-from vgen.layer.keyed_noise import clip_seeds
+from vgen.layer.keyed_noise import clip_seeds, keep_known
 from vgen.layer.label import one_hot
 from vgen.layer.lowpass_noise import LowpassNoise
 from vgen.layer.magnitude import MagnitudeGain
@@ -140,12 +140,23 @@ class LongVideoGAN(nn.Module):
         seeds = clip_seeds(batch, rng)
         start = torch.randint(period, (batch,), generator=rng)
         content = {"content": torch.randn(batch, self.content_dim, generator=rng)} if self.content_dim else {}
+        return content | self._around(times, start, seeds)
+
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """The parts of `latent` for `times` (B, T) on the same time line; noise of further frames is drawn."""
+        moved = self._around(times, latent["motion_start"].cpu(), clip_seeds(len(times), rng))
+        offset = latent["motion_first"].cpu() - moved["motion_first"]
+        return moved | {"motion_noise": keep_known(moved["motion_noise"], latent["motion_noise"], offset)}
+
+    def _around(self, times: Tensor, start: Tensor, seeds: Tensor) -> Latent:
+        """What `times` need, of clips that start at `start` (B,) on their time lines."""
+        period = 2**self.levels_of_time
         least, most = (int(bound) for bound in self._numbers(times).aminmax())
         first = (least + start).div(period, rounding_mode="floor") * period
         frames = math.ceil((most - least + period) / period) * period
         beyond = self._beyond(frames)
         noise = self.noise.draw(seeds, first + beyond.first, beyond.end - beyond.first)
-        return {**content, "motion_start": start, "motion_first": first, "motion_noise": noise}
+        return {"motion_start": start, "motion_first": first, "motion_noise": noise}
 
     def check_times(self, times: Tensor) -> None:
         position = times / self.step

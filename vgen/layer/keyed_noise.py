@@ -24,3 +24,15 @@ def keyed_normal(seeds: Tensor, keys: Sequence[Sequence[Key]], dim: int) -> Tens
         for key in row
     ]
     return torch.stack(rows).unflatten(0, (len(seeds), -1))
+
+
+def keep_known(noise: Tensor, known: Tensor, offset: Tensor) -> Tensor:
+    """`noise` (B, K, D) with `known` (B, N, D) in the places that both have: row b of `known` begins at place
+    `offset[b]`, which may lie outside.
+    """
+    noise, known = noise.clone(), known.to(noise)
+    for row, at in enumerate(offset.tolist()):
+        begin, end = max(0, at), min(noise.shape[1], at + known.shape[1])
+        if begin < end:
+            noise[row, begin:end] = known[row, begin - at : end - at]
+    return noise

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from vgen.clip import Latent
 from vgen.layer.anchors import pick
-from vgen.layer.keyed_noise import clip_seeds
+from vgen.layer.keyed_noise import clip_seeds, keep_known
 from vgen.layer.label import append_label
 from vgen.layer.lowpass_noise import LowpassNoise
 
@@ -51,9 +51,18 @@ class LowpassMotion(nn.Module):
         """The parts "motion_first" (B,) int64, the number of a clip's first frame, and "motion_noise" (B, frames,
         noise_channels), which suffices for all times from the least to the greatest of `times` (B, T).
         """
-        seeds = clip_seeds(batch, rng)
+        return self._around(times, clip_seeds(batch, rng))
+
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """The parts of `latent` for `times` (B, T) on the same time line; noise of further frames is drawn."""
+        moved = self._around(times, clip_seeds(len(times), rng))
+        offset = latent["motion_first"] - moved["motion_first"]
+        return moved | {"motion_noise": keep_known(moved["motion_noise"], latent["motion_noise"], offset)}
+
+    def _around(self, times: Tensor, seeds: Tensor) -> Latent:
+        """What `times` need."""
         least, most = (bound.cpu().double() for bound in times.aminmax())
-        first = least.floor().long().expand(batch)
+        first = least.floor().long().expand(len(seeds))
         frames = int((most - least).floor()) + 3  # the next two after the last, wherever the first lies
         return {"motion_first": first, "motion_noise": self.noise.draw(seeds, first, frames)}
 
