@@ -28,6 +28,9 @@ def test_videos_start_at_a_grey_level_which_is_learned() -> None:
     torch.testing.assert_close(network.start.grad.flatten(), torch.full((3,), 16.0 * 8 * 16 * 16))
     assert all("start" not in name for name, _ in R3GAN3D(**TOY).named_parameters())
 
+    with pytest.raises(ValueError, match=r"start=2\.0"):
+        R3GAN3D(**TOY, start=2.0)
+
 
 @pytest.mark.parametrize("gain", [0.0, 0.25])
 def test_the_last_gain_scales_them(gain: float) -> None:

@@ -64,6 +64,8 @@ class R3GAN3D(nn.Module):
         super().__init__()
         if frames < 1:
             raise ValueError(f"clip.frames={frames}: a clip has at least one frame")
+        if start is not None and not -1 <= start <= 1:
+            raise ValueError(f"generator.start={start}: a grey level lies in [-1, 1]")
         self.classes = classes
         self.frames = frames
         self.latent_dim = latent_dim
