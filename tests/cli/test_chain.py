@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from commands import error_of, vgen
+from omegaconf import OmegaConf
+from PIL import Image
+from torch import nn
 
+from vgen.cli.chain import _difference
 from vgen.cli.codes import read_codes
-from vgen.cli.load import pick_device
+from vgen.cli.load import Trained, pick_device
 from vgen.training.checkpoint import read_checkpoint
 
 TINY = ("debug=fast", "width=4", "protocol.count=6", "data.videos=12", "discriminator.base_channels=2")
@@ -86,10 +91,44 @@ def test_what_cannot_be_chained_is_told(
 
     assert "enlarges no clips" in told(f"checkpoint={small}", f"small={small}")
     assert "must itself be given clips" in told(f"checkpoint={large}", f"small={large}")
+    assert " small=missing: there is no such" in told(f"checkpoint={large}", "small=missing")
+    assert "begin at 0" in told(f"checkpoint={large}", "start=-5")
     assert "makes frames at multiples of 1" in told(
         f"checkpoint={large}", f"small={small}", "frames=4", "stride=0.5"
     )
     assert "is given no frames" in told(f"checkpoint={small}", f"given={tmp_path}")
+    folders = f"real={tmp_path}", f"fake={tmp_path}"
+    assert "goes with checkpoint" in error_of(capsys, "evaluate", *folders, f"small={small}")
+
+
+def test_the_two_runs_must_have_seen_the_same_data() -> None:
+    class Told:
+        """A generator of 3 classes that does not read times."""
+
+        classes, reads_times = 3, False
+
+    def trained(**changes: Any) -> Trained:
+        clip = {"channels": 3, "stride": 1, "class_names": ["a", "b", "c"]} | changes
+        config = OmegaConf.create({"clip": clip, "data": {"fps": changes.get("fps")}})
+        return Trained(nn.Identity(), cast(Any, Told()), config, Path("x"), None, 0.0)
+
+    assert _difference(trained(), trained()) is None
+    for change, message in (
+        ({"channels": 1}, "of 3 channels, not of 1"),
+        ({"fps": 15.0}, "videos as stored, the small one on videos at 15 frames"),
+        ({"stride": 4}, "always 4 apart"),
+        ({"class_names": ["a", "c", "b"]}, "classes are a, b, c, those of the small one a, c, b"),
+    ):
+        assert message in str(_difference(trained(**change), trained()))
+
+
+def test_a_picture_is_enlarged_by_itself(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    """Also where training cuts the ends of clips off."""
+    _, large = runs
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (16, 16), (90, 90, 90)).save(picture)
+    made = clips(tmp_path / "made", f"checkpoint={large}", f"given={picture}", "frames=1")
+    assert made.shape == (2, 1, 16, 16, 3)
 
 
 @pytest.mark.slow

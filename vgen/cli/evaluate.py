@@ -132,6 +132,8 @@ def _check(config: DictConfig) -> None:
         raise ConfigError("give checkpoint=RUN, or both real=DIR and fake=DIR (vgen evaluate --help)")
     if config.checkpoint is not None and config.fake is not None:
         raise ConfigError("checkpoint= and fake= are both fake sides: give one of them")
+    if config.checkpoint is None and config.small is not None:
+        raise ConfigError(f"small={config.small} goes with checkpoint=RUN, which enlarges its clips")
     for key in ("batch", "processes"):
         problem = type_problem(int, config[key])
         if problem or config[key] < 1:

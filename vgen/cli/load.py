@@ -40,12 +40,12 @@ class Trained:
     kclips: float
 
 
-def load_trained(path: str, device: torch.device) -> Trained:
-    """Load the averaged generator that `path` stands for (see `find_checkpoint`).
+def load_trained(path: str, device: torch.device, key: str = "checkpoint") -> Trained:
+    """Load the averaged generator that `path`, given as `key`, stands for (see `find_checkpoint`).
 
     Raises FileNotFoundError or CheckpointError with one line for missing, damaged or foreign files.
     """
-    file = find_checkpoint(path)
+    file = find_checkpoint(path, key)
     weights, config, kclips = read_exported(file) if file.suffix == ".safetensors" else _checkpoint(file)
     _require_modules(config.generator, file)
     _require_modules(config.get("condition"), file)

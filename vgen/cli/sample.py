@@ -17,7 +17,7 @@ from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
-from vgen.clip import given_frames, regular_times
+from vgen.clip import given_frames, regular_times, small_size
 from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.files import replacing
 from vgen.media import Writer, mp4_writer, npy_writer, tile, write_video
@@ -79,6 +79,8 @@ def sample(config: DictConfig) -> None:
     given = given_for(
         trained, config.given, frames=len(times), count=count, stride=config.stride, seed=config.seed
     )
+    if config.start and small_size(trained.generator):
+        raise ConfigError(f"start={config.start}: clips that are made small and large again begin at 0")
     made = GeneratedClips(
         trained.generator,
         count=count,
