@@ -30,3 +30,14 @@ def test_the_first_bad_term_is_named() -> None:
     scalars.add({"a": torch.tensor(1.0), "b": torch.tensor(float("inf"))}, 7)
     scalars.add({"a": torch.tensor(float("nan")), "b": torch.tensor(2.0)}, 8)
     assert scalars.first_non_finite() == ("b", 7)
+
+
+def test_a_checkpoint_read_before_the_module_is_on_its_device_goes_on_there() -> None:
+    """As Lightning reads it: on an accelerator, what is added next comes as a vector."""
+    scalars, resumed = ScalarAverages(), ScalarAverages()
+    scalars.add({"a": torch.tensor(1.0), "b": torch.tensor(2.0)}, 0)
+    resumed.load_state_dict(scalars.state_dict(), torch.device("cpu"))
+    resumed._counts["a", "b"] += 1
+    resumed._add_vector(("a", "b"), torch.tensor([3.0, torch.inf]), 1)
+    assert resumed.first_non_finite() == ("b", 1)
+    assert resumed.flush() == {"a": 2.0, "b": torch.inf}

@@ -46,8 +46,10 @@ class ScalarAverages:
     def _add_vector(self, names: tuple[str, ...], values: Tensor, iteration: int) -> None:
         bad = torch.where(torch.isfinite(values), torch.inf, float(iteration))
         if names in self._sums:
-            self._sums[names] = cast(Tensor, self._sums[names]).add_(values)
-            self._first_bad[names] = torch.minimum(cast(Tensor, self._first_bad[names]), bad)
+            # A checkpoint is read before the module is on its device.
+            sums, first_bad = (_vector(part[names], values) for part in (self._sums, self._first_bad))
+            self._sums[names] = sums.add_(values)
+            self._first_bad[names] = torch.minimum(first_bad, bad)
         else:
             self._sums[names], self._first_bad[names] = values, bad
 
@@ -95,6 +97,12 @@ class ScalarAverages:
 
 def _numbers(values: Tensor | list[float]) -> list[float]:
     return values.tolist() if isinstance(values, Tensor) else values
+
+
+def _vector(values: Tensor | list[float], like: Tensor) -> Tensor:
+    return (
+        values if isinstance(values, Tensor) else torch.tensor(values, dtype=like.dtype, device=like.device)
+    )
 
 
 def _tensor(values: Tensor | list[float]) -> Tensor:
