@@ -1,6 +1,7 @@
 import torch
 
 from vgen.layer.filtered_conv3d import EqualizedConv3d, halve_time
+from vgen.layer.matrix import weighted_layers
 from vgen.layer.style_video_block import StyleVideoBlock, double_time
 from vgen.layer.time_windows import Window, after_doubling, before_doubling, before_halving
 
@@ -44,6 +45,13 @@ def test_a_block_is_the_same_for_a_part_of_a_clip():
     torch.testing.assert_close(block(x[:, :, 3:10], w[:, 3:10]), whole[:, :, 6:10])
     still = StyleVideoBlock(3, 4, 5, temporal_kernel=1).eval().double()
     torch.testing.assert_close(still(x[:, :, 4:5], w[:, 4:5]), still(x, w)[:, :, 4:5])
+
+
+def test_rules_of_weights_find_every_convolution():
+    """Spectral norm and orthogonality look for layers with a `weight`."""
+    block = StyleVideoBlock(3, 4, 5)
+    found = {f"{name}.weight" for name, _ in weighted_layers(block)}
+    assert found == {name for name, parameter in block.named_parameters() if parameter.ndim > 1}
 
 
 def test_magnitudes_are_learnt_in_training_and_used_in_evaluation():

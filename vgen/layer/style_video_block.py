@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vgen.layer.biased_activation import biased_activation
 from vgen.layer.equalized import EqualizedLinear
 from vgen.layer.filtered_conv import BINOMIAL
+from vgen.layer.filtered_conv3d import EqualizedConv3d
 from vgen.layer.magnitude import MagnitudeGain
 from vgen.layer.modulated_conv3d import modulated_conv3d
 from vgen.layer.style_layer import style_of
@@ -48,11 +49,9 @@ class StyleVideoBlock(nn.Module):
         self.cut = temporal_kernel // 2
         self.double_time, self.up, self.clamp = double_time, up, clamp
         kernel = (temporal_kernel, 3, 3)
-        self.style_one = EqualizedLinear(style_dim, inputs, first_bias=1.0)
-        self.style_two = EqualizedLinear(style_dim, inputs, first_bias=1.0)
-        self.weight_one = nn.Parameter(torch.randn(inputs, inputs, *kernel))
-        self.weight_two = nn.Parameter(torch.randn(outputs, inputs, *kernel))
-        self.shortcut = nn.Parameter(torch.randn(outputs, inputs, 1, 1, 1))
+        self.one = _Convolution(inputs, inputs, style_dim, kernel)
+        self.two = _Convolution(inputs, outputs, style_dim, kernel)
+        self.shortcut = EqualizedConv3d(inputs, outputs, (1, 1), bias=False, slope=1.0)
         self.bias_one = nn.Parameter(torch.zeros(inputs))
         self.bias_two = nn.Parameter(torch.zeros(outputs))
         self.magnitude_one, self.magnitude_two = MagnitudeGain(), MagnitudeGain()
@@ -61,14 +60,10 @@ class StyleVideoBlock(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         cut = self.cut
         x = x * self.magnitude_one(x).to(x.dtype)
-        hidden = modulated_conv3d(x, self.weight_one, style_of(self.style_one, w))
-        hidden = biased_activation(hidden, self.bias_one, clamp=self.clamp)
+        hidden = biased_activation(self.one(x, w), self.bias_one, clamp=self.clamp)
         hidden = hidden * self.magnitude_two(hidden).to(hidden.dtype)
-        inner = w[:, cut : w.shape[1] - cut]
-        hidden = modulated_conv3d(hidden, self.weight_two, style_of(self.style_two, inner))
-        direct = nn.functional.conv3d(
-            x[:, :, 2 * cut : x.shape[2] - 2 * cut], self.shortcut / math.sqrt(self.shortcut.shape[1])
-        )
+        hidden = self.two(hidden, w[:, cut : w.shape[1] - cut])
+        direct = self.shortcut(x[:, :, 2 * cut : x.shape[2] - 2 * cut])
         y = (direct + hidden) * math.sqrt(0.5)
         if self.double_time:
             y = double_time(y)
@@ -76,6 +71,18 @@ class StyleVideoBlock(nn.Module):
             frames = y.transpose(1, 2).flatten(0, 1)
             y = upsample2d(frames, self.filter).unflatten(0, (len(y), -1)).transpose(1, 2)
         return biased_activation(y, self.bias_two, clamp=self.clamp)
+
+
+class _Convolution(nn.Module):
+    """`modulated_conv3d` with its weight, under the name by which rules of weights find it, and its style."""
+
+    def __init__(self, inputs: int, outputs: int, style_dim: int, kernel: tuple[int, int, int]):
+        super().__init__()
+        self.style = EqualizedLinear(style_dim, inputs, first_bias=1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, *kernel))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return modulated_conv3d(x, self.weight, style_of(self.style, w))
 
 
 def double_time(x: Tensor) -> Tensor:
