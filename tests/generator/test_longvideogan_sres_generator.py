@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from vgen import rng
+from vgen.augment.ada import AdaptiveAugment
 from vgen.augment.distortion import Distortion
 from vgen.augment.none import NoAugment
 from vgen.clip import Clip, Generator, given_part, is_given, made_clip, regular_times, shown
@@ -84,6 +85,11 @@ def test_real_clips_made_small_are_distorted_in_training_alone():
     assert torch.equal(small, generator.give(video))
     generator.train()
     assert not torch.allclose(generator.give(video), small, atol=1e-3)
+    with pytest.raises(ValueError, match=r"corruption\.target=null"):
+        build(corruption=AdaptiveAugment())
+    assert not torch.allclose(
+        build(corruption=AdaptiveAugment(target=None, p=1.0)).train().give(video), small, atol=1e-3
+    )
 
 
 def test_the_ends_of_clips_may_be_neighbours_only():

@@ -81,6 +81,10 @@ class SuperResolution(nn.Module):
             )
         if context < 0:
             raise ValueError(f"generator.context={context}: must be at least 0 frames")
+        if getattr(corruption, "target", None) is not None:
+            raise ValueError(
+                "generator.corruption follows no discriminator; set generator.corruption.target=null and its p"
+            )
         self.size, self.small_size, self.channels, self.classes = size, small_size, channels, classes
         self.context, self.given_beyond = context, context if cut_ends else 0
         self.latent_dim = latent_dim
