@@ -208,3 +208,11 @@ def test_what_is_refused():
         Chained(small_stage(), small_stage(), size=8)
     with pytest.raises(ValueError, match="knows 2 classes, not 0"):
         Chained(small_stage(), build(small_size=8, classes=2), size=8)
+
+
+def test_a_chain_has_the_codes_of_its_small_generator():
+    small = small_stage()
+    chain = Chained(small, build(small_size=8), size=8)
+    assert chain.code_values({}) == []
+    small.code_values = lambda latent: [latent, latent]  # pyright: ignore
+    assert len(chain.code_values({})) == 2

@@ -47,6 +47,11 @@ class Chained(nn.Module):
     def check_times(self, times: Tensor) -> None:
         as_generator(self.small).check_times(self._times(times))
 
+    def code_values(self, latent: Latent) -> list[Latent]:
+        """As of the small generator (`vgen.condition.conditioned`); empty for one without codes."""
+        vary = getattr(self.small, "code_values", None)
+        return [] if vary is None else vary(latent)
+
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W), about [-1, 1]."""
         small = self.small(latent, self._times(times), label)
