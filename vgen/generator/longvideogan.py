@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vgen.clip import Latent
 from vgen.layer.equalized import EqualizedLinear
 from vgen.layer.kaiser import kaiser_lowpass
-from vgen.layer.keyed_noise import clip_seeds
+from vgen.layer.keyed_noise import clip_seeds, kept_noise
 from vgen.layer.label import one_hot
 from vgen.layer.lowpass_noise import LowpassNoise
 from vgen.layer.magnitude import MagnitudeGain
@@ -136,16 +136,29 @@ class LongVideoGAN(nn.Module):
         the number of the first frame that is made; "motion_noise" (B, n, noise_channels) behind all frames that are
         made; and, with a content_dim, "content" (B, content_dim).
         """
-        period = 2**self.levels_of_time
         seeds = clip_seeds(batch, rng)
-        start = torch.randint(period, (batch,), generator=rng)
+        start = torch.randint(2**self.levels_of_time, (batch,), generator=rng)
         content = {"content": torch.randn(batch, self.content_dim, generator=rng)} if self.content_dim else {}
+        return {**content, **self._around(times, start, seeds)}
+
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """The motion of `latent` for `times` (B, T) on the same time line; noise of further frames is drawn."""
+        moved = self._around(times, latent["motion_start"], clip_seeds(len(times), rng))
+        # Both begin equally far before their first frames.
+        noise = kept_noise(
+            moved["motion_noise"], moved["motion_first"], latent["motion_noise"], latent["motion_first"]
+        )
+        return moved | {"motion_noise": noise}
+
+    def _around(self, times: Tensor, start: Tensor, seeds: Tensor) -> Latent:
+        """The motion's parts that `times` need, of clips that start at `start` (B,) on their time lines."""
+        period = 2**self.levels_of_time
         least, most = (int(bound) for bound in self._numbers(times).aminmax())
         first = (least + start).div(period, rounding_mode="floor") * period
         frames = math.ceil((most - least + period) / period) * period
         beyond = self._beyond(frames)
         noise = self.noise.draw(seeds, first + beyond.first, beyond.end - beyond.first)
-        return {**content, "motion_start": start, "motion_first": first, "motion_noise": noise}
+        return {"motion_start": start, "motion_first": first, "motion_noise": noise}
 
     def check_times(self, times: Tensor) -> None:
         position = times / self.step

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vgen.clip import Latent
 from vgen.layer.equalized import EqualizedConv1d
-from vgen.layer.keyed_noise import clip_seeds, keyed_normal
+from vgen.layer.keyed_noise import clip_seeds, kept_noise, keyed_normal
 from vgen.layer.label import append_label
 
 # Starts are whole numbers of ticks, so many to a frame: exact in float32 when a time of usual size is added, and no
@@ -94,12 +94,9 @@ class AnchorCodes(nn.Module):
         """The parts of `latent` for `times` (B, T) on the same time line; noise of further anchors is drawn."""
         seeds = clip_seeds(len(times), rng)
         moved = self._around(times, latent["motion_start"], seeds)
-        noise = moved["motion_noise"].clone()
-        there = latent["motion_noise"].to(noise)
-        for row, offset in enumerate((latent["motion_first"] - moved["motion_first"]).tolist()):
-            begin, end = max(0, offset), min(noise.shape[1], offset + there.shape[1])
-            if begin < end:
-                noise[row, begin:end] = there[row, begin - offset : end - offset]
+        noise = kept_noise(
+            moved["motion_noise"], moved["motion_first"], latent["motion_noise"], latent["motion_first"]
+        )
         return moved | {"motion_noise": noise}
 
     def _around(self, times: Tensor, start: Tensor, seeds: Tensor) -> Latent:

@@ -24,3 +24,16 @@ def keyed_normal(seeds: Tensor, keys: Sequence[Sequence[Key]], dim: int) -> Tens
         for key in row
     ]
     return torch.stack(rows).unflatten(0, (len(seeds), -1))
+
+
+def kept_noise(drawn: Tensor, first: Tensor, known: Tensor, known_first: Tensor) -> Tensor:
+    """`drawn` (B, n, D), whose rows begin at numbers `first` (B,) of a line, with what `known` (B, m, D), which begins at
+    `known_first`, has at the same numbers.
+    """
+    kept = drawn.clone()
+    there = known.to(kept)
+    for row, offset in enumerate((known_first - first).tolist()):
+        begin, end = max(0, offset), min(kept.shape[1], offset + there.shape[1])
+        if begin < end:
+            kept[row, begin:end] = there[row, begin - offset : end - offset]
+    return kept

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from vgen.clip import Latent
 from vgen.layer.anchors import pick
-from vgen.layer.keyed_noise import clip_seeds
+from vgen.layer.keyed_noise import clip_seeds, kept_noise
 from vgen.layer.label import append_label
 from vgen.layer.lowpass_noise import LowpassNoise
 
@@ -56,6 +56,14 @@ class LowpassMotion(nn.Module):
         first = least.floor().long().expand(batch)
         frames = int((most - least).floor()) + 3  # the next two after the last, wherever the first lies
         return {"motion_first": first, "motion_noise": self.noise.draw(seeds, first, frames)}
+
+    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
+        """The parts of `latent` for `times` (B, T) on the same time line; noise of further frames is drawn."""
+        moved = self.sample_latent(len(times), times, rng)
+        noise = kept_noise(
+            moved["motion_noise"], moved["motion_first"], latent["motion_noise"], latent["motion_first"]
+        )
+        return moved | {"motion_noise": noise}
 
     def check_times(self, times: Tensor) -> None:
         """Any."""
