@@ -27,8 +27,8 @@ def keyed_normal(seeds: Tensor, keys: Sequence[Sequence[Key]], dim: int) -> Tens
 
 
 def kept_noise(drawn: Tensor, first: Tensor, known: Tensor, known_first: Tensor) -> Tensor:
-    """`drawn` (B, n, D), whose rows begin at numbers `first` (B,) of a line, with what `known` (B, m, D) has at the same
-    numbers, which begins at `known_first` (B,).
+    """`drawn` (B, n, D) with what `known` (B, m, D) has in its place, where both lie on one line: they begin at numbers
+    `first` and `known_first` (B,).
     """
     kept = drawn.clone()
     there = known.to(kept)
