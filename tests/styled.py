@@ -8,6 +8,7 @@ from vgen.generator.framewise import Framewise
 from vgen.generator.motion.direction import DirectionMotion
 from vgen.generator.motion.fourier import FourierMotion
 from vgen.generator.motion.gru import GRUMotion
+from vgen.generator.motion.lowpass import LowpassMotion
 from vgen.generator.motion.lstm import LSTMMotion
 from vgen.generator.motion.noise import NoiseMotion
 from vgen.generator.synthesis.dcgan import DCGAN
@@ -27,6 +28,10 @@ FORMS = {
         partial(INR, **STYLE, waves=4, rank=2, timed=True, start_size=8),
     ),
     "mocogan": (partial(GRUMotion, motion_dim=4), partial(DCGAN, size=16, base_channels=4)),
+    "lowpass": (
+        partial(LowpassMotion, noise_channels=2, filters=3, shortest=4.0, longest=12.0),
+        partial(DCGAN, size=16, base_channels=4),
+    ),
     "noise": (partial(NoiseMotion, motion_dim=4), partial(DCGAN, size=16, base_channels=4)),
 }
 STYLED = ("styleganv", "mocogan_sg2", "digan")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from test_config import TINY, build, compose, every, options, train_steps
 
-from vgen.clip import Clip, regular_times
+from vgen.clip import GIVEN, Clip, given_part, is_given, regular_times
 from vgen.config import instantiate
 
 PARTS = ("generator", "condition", "discriminator", "loss", "regularizer", "augment", "sampler")
@@ -251,6 +251,8 @@ def test_networks_of_other_sizes(group: str, option: str, size: int, frames: int
         assert all(logits.shape[0] == 1 and logits.isfinite().all() for logits in judged.logits.values())
     elif network.frames in (None, frames):
         latent = network.sample_latent(1, times, torch.Generator().manual_seed(0))
+        if is_given(network):
+            latent[GIVEN] = given_part(network, torch.zeros(1, 3, frames, size, size))
         video = network(latent, times, label)
         assert video.shape == (1, 3, frames, size, size)
         assert video.isfinite().all()

@@ -135,6 +135,19 @@ def test_another_search_in_the_folder_begins_anew(
 
 
 @pytest.mark.slow
+def test_weights_that_were_fetched_since_make_it_another_search(
+    runs: dict[str, str], video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    given = ("project", f"video={video}", f"checkpoint={runs['style']}", f"output={tmp_path}", *QUICK)
+    vgen(*given)
+    monkeypatch.setattr("vgen.cli.project._features", lambda *_: lambda frames: frames.flatten(1))
+    vgen(*given)
+    assert "begins anew" in capsys.readouterr().out
+    assert json.loads((tmp_path / "projection.json").read_text())["perceptual"] is True
+
+
+@pytest.mark.slow
 def test_kill_9_and_the_same_command_again(runs: dict[str, str], video: Path, tmp_path: Path) -> None:
     def command(name: str) -> list[str]:
         keys = [*QUICK, "steps=300", "save_every=20"]
@@ -161,7 +174,7 @@ def test_kill_9_and_the_same_command_again(runs: dict[str, str], video: Path, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".png"])
 def test_every_kind_of_video_and_generator(
-    runs: dict[str, str], video: Path, tmp_path: Path, suffix: str
+    runs: dict[str, str], video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
     name = {".mp4": "vgan", ".png": "told"}[suffix]
     file = video.with_suffix(suffix)
@@ -174,6 +187,9 @@ def test_every_kind_of_video_and_generator(
         assert told["label"] in (0, 1)
     else:
         assert load_file(codes)["latent.given"].shape == (1, 3, 1, 16, 16)
+        both = f"codes={codes}", f"given={file}", f"output={tmp_path / 'both'}"
+        said = error_of(capsys, "sample", f"checkpoint={runs[name]}", *both)
+        assert "hold the frames that they continue; give one of the two, or take=motion" in said
 
 
 def test_stored_codes_go_on(runs: dict[str, str], codes: Path, tmp_path: Path) -> None:
@@ -198,6 +214,10 @@ def test_stored_codes_are_moved(runs: dict[str, str], codes: Path, tmp_path: Pat
     near = sample(runs["style"], tmp_path / "near", f"codes={codes}", "count=1", "truncation.content=0",
                   "truncation.samples=64")  # fmt: skip
     assert not np.array_equal(near[0], plain[0])
+    # The mean is of the generator's styles, not of the stored one.
+    mean = sample(runs["style"], tmp_path / "mean", f"codes={codes}", "take=motion", "count=1", "seed=0",
+                  "truncation.content=0", "truncation.samples=64")  # fmt: skip
+    assert np.abs(near[0].astype(int) - mean[0]).max() <= 1
 
 
 def test_grid_of_mixed_styles(runs: dict[str, str], tmp_path: Path) -> None:
@@ -241,11 +261,14 @@ def test_directions_of_a_generator_without_styles(runs: dict[str, str], tmp_path
         ),
         pytest.param("vgan", ["label=7"], "classes 0 to 1", marks=pytest.mark.slow),
         ("style", ["space=q"], "choose auto, z, w, w+"),
+        ("style", [f"output={__file__}"], "test_project.py is a file; give a folder"),
         ("style", ["steps=0"], "steps=0: must be at least 1"),
         ("style", ["lr=fast"], "lr=fast"),
         ("style", ["perceptual=maybe"], "choose true, false or auto"),
         ("style", ["terms.pixels=-1"], "terms.pixels=-1: must be a number of at least 0"),
         ("style", ["stride=0.5"], "a whole number of frames apart"),
+        ("style", ["stride=two"], "stride=two: input should be a valid number"),
+        ("style", ["stored_fps=0"], "stored_fps=0: must be above 0"),
         ("style", ["perceptual=true", "weights.download=false", "weights.dir=empty"], "alexnet"),
     ],
 )

@@ -16,7 +16,7 @@ from vgen.generator.synthesis.dcgan import DCGAN
 from vgen.training.latent_at import latent_at
 
 KNOWN = regular_times(1, 6)
-READS_TIMES = ("styleganv", "digan", "noise")
+READS_TIMES = ("styleganv", "digan", "noise", "lowpass")
 
 
 def make(generator, latent, times):
@@ -103,3 +103,27 @@ def test_rows_of_a_batch_share_what_is_known():
     rows = latent_at(generator, latent, KNOWN[0], regular_times(3, 6), rng.generator(1))
     assert all(len(part) == 3 for part in rows.values())
     assert torch.equal(rows["motion_noise"][0], rows["motion_noise"][2])
+
+
+def test_a_time_line_that_filters_look_back_on_goes_on_in_chunks():
+    torch.manual_seed(0)
+    generator = LongVideoGAN(
+        size=8, noise_channels=2, filters=3, shortest=4.0, longest=12.0, w_dim=6, base_channels=2,
+        time_doublings=2, content_dim=3,
+    ).eval()  # fmt: skip
+    latent = generator.sample_latent(1, KNOWN, rng.generator(0))
+    whole = regular_times(1, 30) - 10
+
+    def at(times):
+        return make(generator, latent_at(generator, latent, KNOWN[0], times, rng.generator(1)), times)
+
+    together = at(whole)
+    torch.testing.assert_close(at(KNOWN), make(generator, latent, KNOWN))
+    torch.testing.assert_close(
+        torch.cat([at(times) for times in whole.split(7, 1)], 2), together, atol=2e-4, rtol=1e-3
+    )
+    moved = latent_at(generator, latent, KNOWN[0], whole, rng.generator(1))
+    begin = int(latent["motion_first"] - moved["motion_first"])
+    there = latent["motion_noise"]
+    assert torch.equal(moved["motion_noise"][:, begin : begin + there.shape[1]], there)
+    assert torch.equal(moved["content"], latent["content"])

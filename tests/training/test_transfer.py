@@ -4,9 +4,12 @@ import copy
 
 import pytest
 import torch
+from styled import styled
 from torch import nn
 from toy import ToyDiscriminator, ToyGenerator, fit, toy_gan
 
+from vgen.condition.conditioned import Conditioned
+from vgen.condition.frames import FirstFrames
 from vgen.discriminator.digan import DIGANDiscriminator
 from vgen.discriminator.mocogan_sg2 import MoCoGANSG2Discriminator
 from vgen.discriminator.styleganv import StyleGANVDiscriminator
@@ -45,6 +48,11 @@ def test_names_and_shapes_decide():
     )
 
 
+def test_a_share_that_lacks_little_is_not_all():
+    taken = transfer_weights(nn.Linear(9999, 1), {"weight": torch.zeros(1, 9999)})
+    assert str(taken) == "1 of 2 tensors loaded (99.9 % of the numbers); new: bias"
+
+
 def test_many_layers_make_a_short_line():
     many = nn.ModuleList(nn.Linear(1, 1) for _ in range(30))
     assert str(transfer_weights(many, {})).endswith("(0.0 % of the numbers); new: 0, 1, 2, 3 and 26 more")
@@ -80,6 +88,24 @@ def test_discriminators_keep_the_sizes_that_both_have(kind: type[nn.Module]):
     assert any("at8" in name for name in taken.loaded)
     for name in taken.loaded:
         assert torch.equal(large.state_dict()[name], small.state_dict()[name])
+
+
+def test_a_generator_is_the_same_inside_its_conditions_and_outside():
+    def told() -> Conditioned:
+        condition = FirstFrames(frames=1, clip_frames=4, size=16, base_channels=2)
+        return Conditioned(generator=styled("styleganv"), conditions={"frames": condition}, frames=4)
+
+    alone, within = styled("styleganv"), told()
+    names = list(alone.state_dict())
+    for value in alone.parameters():
+        value.data.add_(1)
+    taken = transfer_weights(within, alone.state_dict())
+    assert taken.loaded == [f"generator.{name}" for name in names]
+    assert taken.left == []
+    assert {name.split(".")[0] for name in taken.new} == {"conditions", "entries"}
+    again = transfer_weights(styled("styleganv"), within.state_dict())
+    assert (again.loaded, again.new, again.share) == (names, [], 1)
+    assert transfer_weights(told(), within.state_dict()).share == 1
 
 
 def weights_of(model) -> dict:

@@ -17,7 +17,7 @@ from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
-from vgen.clip import given_frames, regular_times, small_size
+from vgen.clip import GIVEN, given_frames, regular_times, small_size
 from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.files import replacing
 from vgen.media import Writer, mp4_writer, npy_writer, tile, write_video
@@ -27,7 +27,7 @@ from vgen.training.directions import directed_clips, find_directions
 from vgen.training.generated_clips import GeneratedClips, batches
 from vgen.training.given_frames import GivenFrames
 from vgen.training.mean_style import mean_style
-from vgen.training.stored_codes import Recalled, load_codes
+from vgen.training.stored_codes import Recalled, drawing, load_codes
 from vgen.training.style_mixed_clips import style_mixed_clips
 from vgen.training.swapped_clips import swapped_clips
 from vgen.training.truncated import Truncated
@@ -75,7 +75,9 @@ def sample(config: DictConfig) -> None:
     trained, label, length = recalled(trained, config)
     trained = truncated(chain(trained, config.small, device), config)
     folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
-    times = sample_times(trained, config.frames or length, config.stride, config.start)
+    times = sample_times(
+        trained, length if config.frames is None else config.frames, config.stride, config.start
+    )
     given = given_for(
         trained, config.given, frames=len(times), count=count, stride=config.stride, seed=config.seed
     )
@@ -196,6 +198,11 @@ def recalled(trained: Trained, config: DictConfig) -> tuple[Trained, int | None,
         generator = Recalled(trained.generator, codes, take=config["take"]).eval()
     except (ValueError, FileNotFoundError) as error:
         raise ConfigError(f"codes={config.codes}: {error}") from error
+    if config.given is not None and GIVEN in generator.kept:
+        raise ConfigError(
+            f"given={config.given}: codes={config.codes} hold the frames that they continue; give one of the two, or "
+            "take=motion"
+        )
     if codes.info.get("weights") not in (None, weights_hash(trained.generator.state_dict())):
         print(
             f"{config.codes} was found for other weights ({codes.info['checkpoint']}): it makes another clip here."
@@ -223,12 +230,13 @@ def truncated(trained: Trained, config: DictConfig) -> Trained:
 
 
 def _mean_of_styles(trained: Trained, samples: int, seed: int) -> Tensor:
-    if given_frames(trained.generator):
+    free = drawing(trained.generator)  # stored codes would be their own mean
+    if given_frames(free):
         raise ValueError(
             f"truncation.samples={samples}: the styles of this generator depend on the frames it is given"
         )
     times = sample_times(trained, None, None)[None]
-    return mean_style(trained.generator, times=times, seed=seed, count=samples).mean[0]
+    return mean_style(free, times=times, seed=seed, count=samples).mean[0]
 
 
 def sample_times(trained: Trained, frames: int | None, stride: float | None, start: float = 0.0) -> Tensor:
