@@ -27,7 +27,7 @@ from vgen.training.directions import directed_clips, find_directions
 from vgen.training.generated_clips import GeneratedClips, batches
 from vgen.training.given_frames import GivenFrames
 from vgen.training.mean_style import mean_style
-from vgen.training.stored_codes import Recalled, load_codes
+from vgen.training.stored_codes import Recalled, drawing, load_codes
 from vgen.training.style_mixed_clips import style_mixed_clips
 from vgen.training.swapped_clips import swapped_clips
 from vgen.training.truncated import Truncated
@@ -223,12 +223,13 @@ def truncated(trained: Trained, config: DictConfig) -> Trained:
 
 
 def _mean_of_styles(trained: Trained, samples: int, seed: int) -> Tensor:
-    if given_frames(trained.generator):
+    free = drawing(trained.generator)  # stored codes would be their own mean
+    if given_frames(free):
         raise ValueError(
             f"truncation.samples={samples}: the styles of this generator depend on the frames it is given"
         )
     times = sample_times(trained, None, None)[None]
-    return mean_style(trained.generator, times=times, seed=seed, count=samples).mean[0]
+    return mean_style(free, times=times, seed=seed, count=samples).mean[0]
 
 
 def sample_times(trained: Trained, frames: int | None, stride: float | None, start: float = 0.0) -> Tensor:
