@@ -37,7 +37,7 @@ def run(found: Projection, until: int | None = None) -> Projection:
         pytest.param("styleganv", "w", 600, 20, 36, marks=pytest.mark.slow),
         pytest.param("styleganv", "w+", 600, 18, 30, marks=pytest.mark.slow),
         pytest.param("mocogan_sg2", "w+", 600, 13, 24, marks=pytest.mark.slow),
-        pytest.param("digan", "w+", 600, 14, 24, marks=pytest.mark.slow),
+        pytest.param("digan", "w+", 600, 14, 22, marks=pytest.mark.slow),
     ],
 )
 def test_a_video_that_the_generator_made_is_found_again(
