@@ -135,6 +135,19 @@ def test_another_search_in_the_folder_begins_anew(
 
 
 @pytest.mark.slow
+def test_weights_that_were_fetched_since_make_it_another_search(
+    runs: dict[str, str], video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    given = ("project", f"video={video}", f"checkpoint={runs['style']}", f"output={tmp_path}", *QUICK)
+    vgen(*given)
+    monkeypatch.setattr("vgen.cli.project._features", lambda *_: lambda frames: frames.flatten(1))
+    vgen(*given)
+    assert "begins anew" in capsys.readouterr().out
+    assert json.loads((tmp_path / "projection.json").read_text())["perceptual"] is True
+
+
+@pytest.mark.slow
 def test_kill_9_and_the_same_command_again(runs: dict[str, str], video: Path, tmp_path: Path) -> None:
     def command(name: str) -> list[str]:
         keys = [*QUICK, "steps=300", "save_every=20"]
@@ -198,6 +211,10 @@ def test_stored_codes_are_moved(runs: dict[str, str], codes: Path, tmp_path: Pat
     near = sample(runs["style"], tmp_path / "near", f"codes={codes}", "count=1", "truncation.content=0",
                   "truncation.samples=64")  # fmt: skip
     assert not np.array_equal(near[0], plain[0])
+    # The mean is of the generator's styles, not of the stored one.
+    mean = sample(runs["style"], tmp_path / "mean", f"codes={codes}", "take=motion", "count=1", "seed=0",
+                  "truncation.content=0", "truncation.samples=64")  # fmt: skip
+    assert np.abs(near[0].astype(int) - mean[0]).max() <= 1
 
 
 def test_grid_of_mixed_styles(runs: dict[str, str], tmp_path: Path) -> None:
@@ -246,6 +263,8 @@ def test_directions_of_a_generator_without_styles(runs: dict[str, str], tmp_path
         ("style", ["perceptual=maybe"], "choose true, false or auto"),
         ("style", ["terms.pixels=-1"], "terms.pixels=-1: must be a number of at least 0"),
         ("style", ["stride=0.5"], "a whole number of frames apart"),
+        ("style", ["stride=two"], "stride=two: input should be a valid number"),
+        ("style", ["stored_fps=0"], "stored_fps=0: must be above 0"),
         ("style", ["perceptual=true", "weights.download=false", "weights.dir=empty"], "alexnet"),
     ],
 )

@@ -27,7 +27,8 @@ from vgen.training.stored_codes import Codes, save_codes
 SPACES = ("auto", "z", "w", "w+")
 _KINDS = {
     "start": int, "steps": int, "lr": float, "starts": int, "noise": float, "mean_samples": int, "seed": int,
-    "save_every": int, "fps": float, "frames": int | None, "stored_fps": float | None, "label": int | None,
+    "save_every": int, "fps": float, "frames": int | None, "stride": float | None,
+    "stored_fps": float | None, "label": int | None,
 }  # fmt: skip
 
 
@@ -49,7 +50,8 @@ def project(config: DictConfig) -> None:
     pixels, times = _target(trained, config)
     folder = _folder(trained, config, video)
     label = None if config.label is None else sample_labels(trained, 1, config.label)
-    identity = _identity(trained, config, pixels, times)
+    features = _features(config, trained)
+    identity = _identity(trained, config, pixels, times, perceptual=features is not None)
     print(f"{video}: {len(pixels)} frames of {pixels.shape[2]}x{pixels.shape[1]}, into {folder}")
     given = given_frames(trained.generator)
     try:
@@ -61,7 +63,7 @@ def project(config: DictConfig) -> None:
             seed=config.seed,
             label=None if label is None else int(label[0]),
             fixed={GIVEN: from_pixels(pixels[None, :given])} if given else None,
-            features=_features(config, trained),
+            features=features,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -86,8 +88,8 @@ def _check(config: DictConfig) -> None:
     for key, least in (("start", 0), ("noise", 0)):
         if config[key] < least:
             raise ConfigError(f"{key}={config[key]}: must be at least {least}")
-    for key in ("lr", "fps"):
-        if not config[key] > 0:
+    for key in ("lr", "fps", "stored_fps"):
+        if config[key] is not None and not config[key] > 0:
             raise ConfigError(f"{key}={config[key]}: must be above 0")
     if config.space not in SPACES:
         raise ConfigError(f"space={config.space}: choose {', '.join(SPACES)}")
@@ -107,7 +109,7 @@ def _target(trained: Trained, config: DictConfig) -> tuple[Tensor, Tensor]:
     except (FileNotFoundError, ValueError) as error:
         raise ConfigError(f"video={config.video}: {error}") from error
     stride = clip.stride if config.stride is None else config.stride
-    if stride != int(stride) or stride < 1:
+    if not stride >= 1 or stride % 1:
         raise ConfigError(
             f"stride={stride}: frames of a video lie a whole number of frames apart, at least 1"
         )
@@ -171,7 +173,9 @@ def _features(config: DictConfig, trained: Trained) -> Perceptual | None:
     return features
 
 
-def _identity(trained: Trained, config: DictConfig, pixels: Tensor, times: Tensor) -> dict[str, Any]:
+def _identity(
+    trained: Trained, config: DictConfig, pixels: Tensor, times: Tensor, *, perceptual: bool
+) -> dict[str, Any]:
     """What the codes depend on, by which a state on the disk is known to belong to this search."""
     ignored = ("output", "save_every", "fps", "device", "hydra", "video", "checkpoint", "weights")
     return {
@@ -179,6 +183,7 @@ def _identity(trained: Trained, config: DictConfig, pixels: Tensor, times: Tenso
         "weights": weights_hash(trained.generator.state_dict()),
         "frames": hashlib.sha256(pixels.numpy().tobytes()).hexdigest()[:16],
         "times": times.tolist(),
+        "perceptual": perceptual,  # perceptual=auto follows the weights that are there
     }
 
 
@@ -237,7 +242,6 @@ def _write(
         "checkpoint": str(trained.file),
         "kclips": trained.kclips,
         "loss": found.history[-1],
-        "perceptual": found.features is not None,
         **identity,
     }
     info = {key: result[key] for key in ("psnr", "video", "checkpoint", "weights")}
