@@ -36,6 +36,7 @@ def test_weights_are_taken_over_once_and_noted(source: Path, tmp_path: Path, cap
     said = capsys.readouterr().out
     assert f"starting from {source / 'checkpoints' / 'last.ckpt'} (0.008 kclips)" in said
     assert said.count("(100.0 % of the numbers)") == 2
+    assert "average: follows the generator anew; training.ema_ramp_up=null" in said
     there, here = state(source), state(run)
     for name, value in here.items():
         if (

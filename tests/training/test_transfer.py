@@ -4,9 +4,12 @@ import copy
 
 import pytest
 import torch
+from styled import styled
 from torch import nn
 from toy import ToyDiscriminator, ToyGenerator, fit, toy_gan
 
+from vgen.condition.conditioned import Conditioned
+from vgen.condition.frames import FirstFrames
 from vgen.discriminator.digan import DIGANDiscriminator
 from vgen.discriminator.mocogan_sg2 import MoCoGANSG2Discriminator
 from vgen.discriminator.styleganv import StyleGANVDiscriminator
@@ -80,6 +83,24 @@ def test_discriminators_keep_the_sizes_that_both_have(kind: type[nn.Module]):
     assert any("at8" in name for name in taken.loaded)
     for name in taken.loaded:
         assert torch.equal(large.state_dict()[name], small.state_dict()[name])
+
+
+def test_a_generator_is_the_same_inside_its_conditions_and_outside():
+    def told() -> Conditioned:
+        condition = FirstFrames(frames=1, clip_frames=4, size=16, base_channels=2)
+        return Conditioned(generator=styled("styleganv"), conditions={"frames": condition}, frames=4)
+
+    alone, within = styled("styleganv"), told()
+    names = list(alone.state_dict())
+    for value in alone.parameters():
+        value.data.add_(1)
+    taken = transfer_weights(within, alone.state_dict())
+    assert taken.loaded == [f"generator.{name}" for name in names]
+    assert taken.left == []
+    assert {name.split(".")[0] for name in taken.new} == {"conditions", "entries"}
+    again = transfer_weights(styled("styleganv"), within.state_dict())
+    assert (again.loaded, again.new, again.share) == (names, [], 1)
+    assert transfer_weights(told(), within.state_dict()).share == 1
 
 
 def weights_of(model) -> dict:

@@ -40,6 +40,8 @@ def start_from(model: VideoGAN, path: str) -> None:
         log.info("  %s: %s", player, part)
     if "discriminator" not in taken:
         log.info("  discriminator: new; an exported generator carries none")
+    if model.ema_ramp_up is not None:
+        log.info("  average: follows the generator anew; training.ema_ramp_up=null lets it go on from there")
     parts = {player: part.record() for player, part in taken.items()}
     model.started_from = {"file": str(file), "kclips": kclips, **parts}
 

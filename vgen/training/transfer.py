@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vgen.training.video_gan import VideoGAN
 
 PLAYERS = ("generator", "discriminator")
+_TOLD = {"generator", "entries"}  # what `vgen.condition.conditioned.Conditioned` always holds
 _SHOWN = 4  # modules of a kind that a line names
 
 
@@ -49,8 +50,12 @@ class Transfer:
 
 
 def transfer_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> Transfer:
-    """Copy into `network` each of `weights` whose name and shape it has; the others stay as they are."""
+    """Copy into `network` each of `weights` whose name and shape it has; the others stay as they are.
+
+    A generator with conditions (`condition=`) and one without have the same names inside.
+    """
     own = network.state_dict()
+    weights = _inside(weights, own)
     loaded = [name for name, value in own.items() if name in weights and weights[name].shape == value.shape]
     with torch.no_grad():
         for name in loaded:
@@ -80,6 +85,16 @@ def start_from_weights(model: VideoGAN, weights: Mapping[str, Mapping[str, Tenso
     if transfer_weights(model.generator_average.module, average).loaded:
         model.generator_average.n_averaged.fill_(1)
     return taken
+
+
+def _inside(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """`weights` under the names that they have here, where a generator stands inside its conditions in one of both."""
+    here, there = ({name.split(".")[0] for name in names} >= _TOLD for names in (own, weights))
+    if here and not there:
+        return {f"generator.{name}": value for name, value in weights.items()}
+    if there and not here:
+        return {name.removeprefix("generator."): value for name, value in weights.items()}
+    return weights
 
 
 def _shown(names: Iterable[str]) -> str:
