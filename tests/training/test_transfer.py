@@ -48,6 +48,11 @@ def test_names_and_shapes_decide():
     )
 
 
+def test_a_share_that_lacks_little_is_not_all():
+    taken = transfer_weights(nn.Linear(9999, 1), {"weight": torch.zeros(1, 9999)})
+    assert str(taken) == "1 of 2 tensors loaded (99.9 % of the numbers); new: bias"
+
+
 def test_many_layers_make_a_short_line():
     many = nn.ModuleList(nn.Linear(1, 1) for _ in range(30))
     assert str(transfer_weights(many, {})).endswith("(0.0 % of the numbers); new: 0, 1, 2, 3 and 26 more")

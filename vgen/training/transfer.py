@@ -34,7 +34,8 @@ class Transfer:
 
     def __str__(self) -> str:
         whole = len(self.loaded) + len(self.new) + len(self.other)
-        text = f"{len(self.loaded)} of {whole} tensors loaded ({100 * self.share:.1f} % of the numbers)"
+        share = 100.0 if len(self.loaded) == whole else min(100 * self.share, 99.9)  # 99.97 is not all
+        text = f"{len(self.loaded)} of {whole} tensors loaded ({share:.1f} % of the numbers)"
         for kind, names in (
             ("new", self.new),
             ("of another shape there", self.other),
