@@ -174,7 +174,7 @@ def test_kill_9_and_the_same_command_again(runs: dict[str, str], video: Path, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".png"])
 def test_every_kind_of_video_and_generator(
-    runs: dict[str, str], video: Path, tmp_path: Path, suffix: str
+    runs: dict[str, str], video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
     name = {".mp4": "vgan", ".png": "told"}[suffix]
     file = video.with_suffix(suffix)
@@ -187,6 +187,9 @@ def test_every_kind_of_video_and_generator(
         assert told["label"] in (0, 1)
     else:
         assert load_file(codes)["latent.given"].shape == (1, 3, 1, 16, 16)
+        both = f"codes={codes}", f"given={file}", f"output={tmp_path / 'both'}"
+        said = error_of(capsys, "sample", f"checkpoint={runs[name]}", *both)
+        assert "hold the frames that they continue; give one of the two, or take=motion" in said
 
 
 def test_stored_codes_go_on(runs: dict[str, str], codes: Path, tmp_path: Path) -> None:

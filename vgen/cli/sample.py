@@ -17,7 +17,7 @@ from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
-from vgen.clip import given_frames, regular_times, small_size
+from vgen.clip import GIVEN, given_frames, regular_times, small_size
 from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.files import replacing
 from vgen.media import Writer, mp4_writer, npy_writer, tile, write_video
@@ -196,6 +196,11 @@ def recalled(trained: Trained, config: DictConfig) -> tuple[Trained, int | None,
         generator = Recalled(trained.generator, codes, take=config["take"]).eval()
     except (ValueError, FileNotFoundError) as error:
         raise ConfigError(f"codes={config.codes}: {error}") from error
+    if config.given is not None and GIVEN in generator.kept:
+        raise ConfigError(
+            f"given={config.given}: codes={config.codes} hold the frames that they continue; give one of the two, or "
+            "take=motion"
+        )
     if codes.info.get("weights") not in (None, weights_hash(trained.generator.state_dict())):
         print(
             f"{config.codes} was found for other weights ({codes.info['checkpoint']}): it makes another clip here."
