@@ -261,6 +261,7 @@ def test_directions_of_a_generator_without_styles(runs: dict[str, str], tmp_path
         ),
         pytest.param("vgan", ["label=7"], "classes 0 to 1", marks=pytest.mark.slow),
         ("style", ["space=q"], "choose auto, z, w, w+"),
+        ("style", [f"output={__file__}"], "test_project.py is a file; give a folder"),
         ("style", ["steps=0"], "steps=0: must be at least 1"),
         ("style", ["lr=fast"], "lr=fast"),
         ("style", ["perceptual=maybe"], "choose true, false or auto"),

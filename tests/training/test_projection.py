@@ -85,6 +85,16 @@ def test_a_continued_search_equals_one_that_was_left_alone():
         assert torch.equal(again.latent()[name], part), name
 
 
+def test_the_state_of_another_search_changes_nothing():
+    generator = styled("styleganv")
+    video = own_video(generator)
+    other = run(search(generator, video, 2, space="z"))
+    found = search(generator, video, 2, space="w")
+    with pytest.raises(ValueError, match="it searches for content, motion_noise and not for"):
+        found.load_state_dict(other.state_dict())
+    assert found.step == 0
+
+
 def test_the_class_of_the_best_start_is_taken():
     generator = styled("mocogan", classes=3, label_to="both")
     video = own_video(generator, 2, labels=torch.tensor([0, 1, 2]))

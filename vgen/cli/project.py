@@ -49,6 +49,8 @@ def project(config: DictConfig) -> None:
         )
     pixels, times = _target(trained, config)
     folder = _folder(trained, config, video)
+    if folder.exists() and not folder.is_dir():  # else found out when the first state is written
+        raise ConfigError(f"output={config.output}: {folder} is a file; give a folder")
     label = None if config.label is None else sample_labels(trained, 1, config.label)
     features = _features(config, trained)
     identity = _identity(trained, config, pixels, times, perceptual=features is not None)

@@ -203,6 +203,12 @@ class Projection:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises ValueError, and leaves the search as it is, for the state of a search for other parts."""
+        there, here = (
+            {n: part.shape for n, part in parts.items()} for parts in (state["moving"], self.moving)
+        )
+        if there != here:
+            raise ValueError(f"it searches for {', '.join(there)} and not for {', '.join(here)}")
         self.step, self.label, self.history = state["step"], state["label"], list(state["history"])
         self.still = {name: part.to(self.device) for name, part in state["still"].items()}
         with torch.no_grad():
