@@ -147,6 +147,19 @@ def test_weights_that_were_fetched_since_make_it_another_search(
     assert json.loads((tmp_path / "projection.json").read_text())["perceptual"] is True
 
 
+def test_a_video_of_the_same_name_does_not_replace_the_codes_of_another(
+    runs: dict[str, str], video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "a" / video.name, tmp_path / "b" / video.name
+    for file in (first, second):
+        file.parent.mkdir()
+        file.write_bytes(video.read_bytes())
+    given = "project", f"checkpoint={runs['style']}", *QUICK, "steps=1", "starts=1", "seed=91"
+    vgen(*given, f"video={first}")
+    vgen(*given, f"video={first}", "steps=2")
+    assert f"holds the codes of {first}; give another output=" in error_of(capsys, *given, f"video={second}")
+
+
 @pytest.mark.slow
 def test_kill_9_and_the_same_command_again(runs: dict[str, str], video: Path, tmp_path: Path) -> None:
     def command(name: str) -> list[str]:

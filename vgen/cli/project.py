@@ -193,7 +193,15 @@ def _folder(trained: Trained, config: DictConfig, video: Path) -> Path:
     if config.output:
         return Path(config.output).absolute()
     beside = trained.run or trained.file.parent
-    return beside / "projections" / f"{video.stem}_seed{config.seed}"
+    folder = beside / "projections" / f"{video.stem}_seed{config.seed}"
+    told = folder / "projection.json"
+    if told.is_file():
+        earlier = json.loads(told.read_text()).get("video")
+        if earlier != str(video.absolute()):
+            raise ConfigError(
+                f"video={config.video}: {folder} holds the codes of {earlier}; give another output="
+            )
+    return folder
 
 
 def _continue(found: Projection, state: Path, identity: dict[str, Any]) -> None:
@@ -240,7 +248,7 @@ def _write(
         "psnr_per_frame": [round(float(value), 4) for value in per_frame],
         "psnr_of_the_start": round(begun, 4),
         "label": found.label,
-        "video": str(Path(config.video).absolute()),
+        "video": str(Path(config.video).expanduser().absolute()),
         "checkpoint": str(trained.file),
         "kclips": trained.kclips,
         "loss": found.history[-1],
