@@ -14,7 +14,12 @@ SMALL = ("clip.size=16", "clip.frames=4", "width=4", "batch=2")
     ("script", "words", "told"),
     [
         ("bench_train", ("tiny=true", "rounds=1", "steps=2"), "ms more"),
-        ("bench_mocogan", ("rounds=1", "steps=1", "batch=2", "image_batch=2"), "vgen / original"),
+        pytest.param(
+            "bench_mocogan",
+            ("rounds=1", "steps=1", "batch=2", "image_batch=2"),
+            "vgen / original",
+            marks=pytest.mark.slow,  # minutes on a slow CPU: its networks have the published size
+        ),
         ("bench_levers", ("only=fused", "rounds=1", "steps=1", *SMALL), "fused"),
         (
             "bench_layers",
