@@ -2,15 +2,13 @@
 
 from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vgen.clip import Clip, Judgement
-from vgen.layer.label import one_hot
 from vgen.layer.precision import reduced_from
 from vgen.layer.pyramid import check_video, doublings, widths
 from vgen.layer.style_judge import FromPixels, JudgeBlock, JudgeEnd, by_size
-from vgen.layer.time_differences import TimeDifferences
+from vgen.layer.time_differences import TimeDifferences, judge_condition
 
 
 class StyleGANVDiscriminator(nn.Module):
@@ -101,12 +99,5 @@ class StyleGANVDiscriminator(nn.Module):
         maps = self.frame_blocks(self.first(frames))
         joined = maps.unflatten(0, (clip.batch, fixed)).flatten(1, 2)  # (B, T*D, h, w)
         last = self.clip_blocks(joined)
-        return Judgement({"video": self.end(last, self._condition(clip))}, features={"video": last})
-
-    def _condition(self, clip: Clip) -> Tensor | None:
-        parts = []
-        if self.classes:
-            parts.append(one_hot(clip.label, self.classes, dtype=clip.video.dtype, who="discriminator"))
-        if self.differences is not None:
-            parts.append(self.differences(clip.times))
-        return torch.cat(parts, 1) if parts else None
+        condition = judge_condition(clip, self.classes, self.differences)
+        return Judgement({"video": self.end(last, condition)}, features={"video": last})

@@ -2,16 +2,14 @@
 
 from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vgen.clip import Clip, Judgement
-from vgen.layer.label import one_hot
 from vgen.layer.precision import reduced_from
 from vgen.layer.pyramid import check_video, doublings, widths
 from vgen.layer.style_judge import FromPixels, JudgeBlock, JudgeEnd, by_size
 from vgen.layer.temporal_shift import TemporalShift
-from vgen.layer.time_differences import TimeDifferences
+from vgen.layer.time_differences import TimeDifferences, judge_condition
 
 
 class StyleSVDiscriminator(nn.Module):
@@ -103,12 +101,5 @@ class StyleSVDiscriminator(nn.Module):
             x = block(x, seen)
         if self.alone == len(self.blocks):
             x = x.unflatten(0, (-1, fixed)).mean(1)
-        return Judgement({"video": self.end(x, self._condition(clip))}, features={"video": x})
-
-    def _condition(self, clip: Clip) -> Tensor | None:
-        parts = []
-        if self.classes:
-            parts.append(one_hot(clip.label, self.classes, dtype=clip.video.dtype, who="discriminator"))
-        if self.differences is not None:
-            parts.append(self.differences(clip.times))
-        return torch.cat(parts, 1) if parts else None
+        condition = judge_condition(clip, self.classes, self.differences)
+        return Judgement({"video": self.end(x, condition)}, features={"video": x})

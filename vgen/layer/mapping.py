@@ -74,6 +74,12 @@ class MappingNetwork(nn.Module):
                     w = self.average.lerp(w, self.truncation)
         return w
 
+    def styles(self, content: Tensor, layers: int) -> Tensor:
+        """Latent and, behind it, label code (N, latent_dim + label_dim) -> w (N, layers, dim), alike for all layers."""
+        latent, label = content[:, : self.latent_dim], content[:, self.latent_dim :]
+        w = self(latent, label if label.shape[1] else None)
+        return w[:, None].expand(-1, layers, -1)
+
     def _follow(self, w: Tensor, decay: float) -> None:
         mean = over_processes(w.mean(0)).to(self.average.dtype)
         self.average.copy_(mean.lerp(self.average, decay))

@@ -5,6 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from vgen.clip import Clip
+from vgen.layer.label import one_hot
+
 
 class TimeDifferences(nn.Module):
     """times (B, T) -> (B, (T - 1) * (dim + waves)): a learned vector and waves of each distance to the next frame.
@@ -39,3 +42,17 @@ class TimeDifferences(nn.Module):
         angles = distances[..., None] * self.frequencies
         code = torch.cat([self.vectors(nearest), angles.sin(), angles.cos()], 2)
         return code.flatten(1)
+
+
+def judge_condition(clip: Clip, classes: int, differences: TimeDifferences | None) -> Tensor | None:
+    """What a discriminator is told of a clip: its one-hot label if there are `classes`, and its distances if measured.
+
+    Returns:
+        (B, classes + differences.dim), or None if there is neither.
+    """
+    parts = []
+    if classes:
+        parts.append(one_hot(clip.label, classes, dtype=clip.video.dtype, who="discriminator"))
+    if differences is not None:
+        parts.append(differences(clip.times))
+    return torch.cat(parts, 1) if parts else None

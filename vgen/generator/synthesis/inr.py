@@ -64,7 +64,6 @@ class INR(nn.Module):
         start = min(start_size, size)
         if start < 4 or start & (start - 1):
             raise ValueError(f"generator.synthesis.start_size={start_size}: must be 4, 8, 16, ...")
-        self.content_dim = content_dim
         self.mapping = MappingNetwork(content_dim, w_dim, label_dim=label_dim, layers=mapping_layers)
 
         def waves_at(size: int) -> CoordinateWaves:
@@ -88,9 +87,7 @@ class INR(nn.Module):
 
     def styles(self, content: Tensor) -> Tensor:
         """The style of every layer (N, layers, w_dim): the same for all."""
-        latent, label = content[:, : self.content_dim], content[:, self.content_dim :]
-        w = self.mapping(latent, label if label.shape[1] else None)
-        return w[:, None].expand(-1, self.style_shape[0], -1)
+        return self.mapping.styles(content, self.style_shape[0])
 
     def paint(self, w: Tensor, motion: Tensor) -> Tensor:
         """Frames from a style for every layer, w (N, layers, w_dim), and motion (N, motion_dim).

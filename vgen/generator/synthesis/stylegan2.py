@@ -70,7 +70,6 @@ class StyleGAN2(nn.Module):
             raise ValueError(f"generator.synthesis.motion_to must be input or w, not {motion_to!r}")
         if architecture not in ("skip", "resnet"):
             raise ValueError(f"generator.synthesis.architecture must be skip or resnet, not {architecture!r}")
-        self.content_dim = content_dim
         self.motion_to = motion_to
         self.mapping = MappingNetwork(content_dim, w_dim, label_dim=label_dim, layers=mapping_layers)
         outwards = widths(doublings(size) + 1, base_channels, max_channels)[::-1]
@@ -104,9 +103,7 @@ class StyleGAN2(nn.Module):
 
     def styles(self, content: Tensor) -> Tensor:
         """The style of every layer (N, layers, w_dim): the same for all."""
-        latent, label = content[:, : self.content_dim], content[:, self.content_dim :]
-        w = self.mapping(latent, label if label.shape[1] else None)
-        return w[:, None].expand(-1, self.layers, -1)
+        return self.mapping.styles(content, self.layers)
 
     def paint(self, w: Tensor, motion: Tensor) -> Tensor:
         """Frames from a style for every layer, w (N, layers, w_dim), and motion (N, motion_dim)."""

@@ -79,7 +79,6 @@ class StyleGAN3(nn.Module):
         if fuse not in ("concat", "add"):
             raise ValueError(f"generator.synthesis.fuse must be concat or add, not {fuse!r}")
         doublings(size)  # or an error
-        self.content_dim = content_dim
         self.fuse = fuse
         self.mapping = MappingNetwork(
             content_dim, w_dim, label_dim=label_dim, layers=mapping_layers, decay=0.998
@@ -119,9 +118,7 @@ class StyleGAN3(nn.Module):
 
     def styles(self, content: Tensor) -> Tensor:
         """The style of every layer (N, layers, w_dim): the same for all."""
-        latent, label = content[:, : self.content_dim], content[:, self.content_dim :]
-        w = self.mapping(latent, label if label.shape[1] else None)
-        return w[:, None].expand(-1, self.layers, -1)
+        return self.mapping.styles(content, self.layers)
 
     def style_maps(self) -> list[Tensor]:
         """For every layer the map (outputs, w_dim) of its style, through the map that joins motion to it."""
