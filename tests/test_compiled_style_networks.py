@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from vgen.clip import Clip, regular_times
 from vgen.discriminator.styleganv import StyleGANVDiscriminator
 from vgen.discriminator.stylesv import StyleSVDiscriminator
+from vgen.generator.motion.fourier import FourierMotion
 from vgen.generator.synthesis.inr import INR
 from vgen.generator.synthesis.stylegan2 import StyleGAN2
 from vgen.generator.synthesis.stylegan3 import StyleGAN3
@@ -44,3 +45,12 @@ def test_one_graph(name: str) -> None:
     torch.testing.assert_close(compiled(*given), expected)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert compiled(*given).isfinite().all()
+
+
+def test_motion_on_anchors_is_one_graph() -> None:
+    """No look at the anchors' numbers cuts it in two; how many there are varies from step to step."""
+    motion = FourierMotion(motion_dim=4, noise_dim=4)
+    times = torch.tensor([[0.0, 3.0, 7.0], [1.0, 20.0, 31.0]])
+    latent = motion.sample_latent(2, times, torch.Generator().manual_seed(0))
+    compiled = torch.compile(motion, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(latent, times, None), motion(latent, times, None))

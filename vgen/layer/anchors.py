@@ -129,7 +129,8 @@ class AnchorCodes(nn.Module):
 
 def pick(codes: Tensor, index: Tensor) -> Tensor:
     """Rows (B, T, D) number `index` (B, T) of each clip's codes (B, anchors, D)."""
-    if index.device.type == "cpu" and index.numel():
+    # Reading the bounds would cut a compiled graph in two, and would stall a GPU.
+    if index.device.type == "cpu" and index.numel() and not torch.compiler.is_compiling():
         least, most = (int(bound) for bound in index.aminmax())
         if least < 0 or most >= codes.shape[1]:
             raise ValueError(
