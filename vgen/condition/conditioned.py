@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from vgen import rng
-from vgen.clip import Latent, as_generator, levels_of, noise_parts, regular_times, small_size, style_shape
+from vgen.clip import Latent, as_generator, noise_parts, regular_times
+from vgen.layer.wrapped import Wrapped
 
 _FAR = 2.0**14  # frames
 
@@ -40,7 +41,7 @@ class Condition(Protocol):
         ...
 
 
-class Conditioned(nn.Module):
+class Conditioned(Wrapped):
     """Any generator, told something by one or several conditions.
 
     Each code is mapped linearly onto every part of the latent that is floating-point noise of one shape whatever the
@@ -61,17 +62,9 @@ class Conditioned(nn.Module):
     """
 
     def __init__(self, *, generator: nn.Module, conditions: Mapping[str, nn.Module], frames: int):
-        super().__init__()
-        inner = as_generator(generator)
-        self.generator = generator
+        super().__init__(generator)
         self.conditions = nn.ModuleDict(conditions)
-        self.classes, self.frames, self.reads_times = inner.classes, inner.frames, inner.reads_times
-        self.levels = levels_of(generator)
-        self.style_shape = style_shape(generator)
         self.given_frames = max(condition.given_frames for condition in self._all().values())
-        self.small_size = small_size(generator)
-        self.given_beyond: int = getattr(generator, "given_beyond", 0)
-        self.context: int = getattr(generator, "context", 0)
         if self.small_size and self.given_frames:
             raise ValueError(
                 f"{type(generator).__name__} is given small clips and cannot be given first frames too; "
@@ -102,23 +95,14 @@ class Conditioned(nn.Module):
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """The generator's parts and those of the conditions, without "given", which is not drawn."""
-        latent = as_generator(self.generator).sample_latent(batch, times, rng)
+        latent = super().sample_latent(batch, times, rng)
         for condition in self._all().values():
             latent |= condition.sample(batch, rng)
         return latent
 
-    def latent_at(self, latent: Latent, known: Tensor, times: Tensor, rng: torch.Generator) -> Latent:
-        """Those parts that the generator within can tell for other times (`vgen.training.latent_at`)."""
-        move = getattr(self.generator, "latent_at", None)
-        return {} if move is None else move(latent, known, times, rng)
-
     def code_values(self, latent: Latent) -> list[Latent]:
         """`latent` with one value of one of its codes after the other; empty without codes (`vgen.condition.codes`)."""
         return [changed for condition in self._all().values() for changed in condition.values(latent)]
-
-    def give(self, video: Tensor) -> Tensor:
-        """As of the generator within, if it enlarges clips (`vgen.clip.Generator`)."""
-        return self.generator.give(video)  # pyright: ignore[reportCallIssue]
 
     def check_times(self, times: Tensor) -> None:
         if self.given_frames >= times.shape[1]:
@@ -126,7 +110,7 @@ class Conditioned(nn.Module):
                 f"it is given {self.given_frames} frames (condition=frames), so a clip has at least "
                 f"{self.given_frames + 1}, not {times.shape[1]}"
             )
-        as_generator(self.generator).check_times(times)
+        super().check_times(times)
 
     def decompose(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         """Of the generator "video" (B, C, T, H, W) and its further parts, and the parts of the conditions."""
@@ -138,15 +122,12 @@ class Conditioned(nn.Module):
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W) in [-1, 1]."""
-        video = self.generator(self._told(latent, times), times, label)
+        video = super().forward(self._told(latent, times), times, label)
         return self._finish({"video": video}, latent)["video"]
 
     def styles(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Those of the generator within, told what it is told."""
-        return self.generator.styles(self._told(latent, times), times, label)  # pyright: ignore[reportCallIssue]
-
-    def style_maps(self) -> list[Tensor]:
-        return self.generator.style_maps()  # pyright: ignore[reportCallIssue]
+        return super().styles(self._told(latent, times), times, label)
 
     def _told(self, latent: Latent, times: Tensor) -> Latent:
         """The latent of the generator within."""

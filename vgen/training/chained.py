@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from vgen.clip import GIVEN, Latent, as_generator, small_size
+from vgen.layer.wrapped import Wrapped
 
 
-class Chained(nn.Module):
-    """`small` makes the clips that `large` enlarges; itself a `vgen.clip.Generator`, as long and as free in time as
-    `small` is.
+class Chained(Wrapped):
+    """`small` makes the clips that `large` enlarges: a generator like `small`, of larger frames.
 
     Where `small` reads times, each large frame is made from the small ones at its own time and at up to `context` steps
     before and after, whatever other frames are asked for. So chunks are the same as the whole. Else the first and last
@@ -25,36 +25,31 @@ class Chained(nn.Module):
     """
 
     def __init__(self, small: nn.Module, large: nn.Module, *, size: int, step: float = 1.0):
-        super().__init__()
+        super().__init__(small)
         wanted = small_size(large)
         if not wanted:
             raise ValueError("it enlarges no clips")
         if wanted != size:
             raise ValueError(f"it enlarges frames of {wanted}x{wanted}, not of {size}x{size}")
-        self.small, self.large, self.step = small, large, step
+        self.large, self.step = large, step
         first, second = as_generator(small), as_generator(large)
         if second.classes not in (0, first.classes):
             raise ValueError(f"it knows {second.classes} classes, not {first.classes}")
-        self.classes, self.frames, self.reads_times = first.classes, first.frames, first.reads_times
-        self.context: int = getattr(large, "context", 0) if first.reads_times else 0
+        self.context = getattr(large, "context", 0) if first.reads_times else 0
+        self.style_shape = None  # each of the two has styles of its own
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
         """The parts of both."""
         detail = as_generator(self.large).sample_latent(batch, times, rng)
-        coarse = as_generator(self.small).sample_latent(batch, self._times(times), rng)
+        coarse = super().sample_latent(batch, self._times(times), rng)
         return coarse | detail
 
     def check_times(self, times: Tensor) -> None:
-        as_generator(self.small).check_times(self._times(times))
-
-    def code_values(self, latent: Latent) -> list[Latent]:
-        """As of the small generator (`vgen.condition.conditioned`); empty for one without codes."""
-        vary = getattr(self.small, "code_values", None)
-        return [] if vary is None else vary(latent)
+        super().check_times(self._times(times))
 
     def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         """Latent -> video (B, C, T, H, W), about [-1, 1]."""
-        small = self.small(latent, self._times(times), label)
+        small = super().forward(latent, self._times(times), label)
         return self.large({**latent, GIVEN: small}, times, label)
 
     def _times(self, times: Tensor) -> Tensor:

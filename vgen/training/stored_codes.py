@@ -11,8 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vgen.clip import GIVEN, Latent, as_generator, given_frames, style_shape
+from vgen.clip import GIVEN, Latent, as_generator, given_frames
 from vgen.files import replacing
+from vgen.layer.wrapped import Wrapped
 from vgen.training.latent_at import latent_at
 from vgen.training.truncated import Truncated
 
@@ -64,7 +65,7 @@ def load_codes(file: str | PathLike[str]) -> Codes:
     return Codes(latent, times, told["label"], told["info"])
 
 
-class Recalled(nn.Module):
+class Recalled(Wrapped):
     """A generator whose latents are stored codes instead of draws; itself a `Generator`.
 
     At other times the same clip goes on: what it lacks is drawn (`latent_at`). With `take` "content" or "motion" only
@@ -75,11 +76,8 @@ class Recalled(nn.Module):
     """
 
     def __init__(self, generator: nn.Module, codes: Codes, *, take: Take = "all"):
-        super().__init__()
-        self.generator, self.codes = generator, codes
-        contract = as_generator(generator)
-        self.classes, self.frames, self.reads_times = contract.classes, contract.frames, contract.reads_times
-        self.style_shape = style_shape(generator)
+        super().__init__(generator)
+        self.codes = codes
         moving = {name for name in codes.latent if name.startswith("motion")}
         chosen = {"all": set(codes.latent), "motion": moving, "content": codes.latent.keys() - moving}[take]
         if not chosen or (take == "motion" and len(chosen) == len(codes.latent)):
@@ -100,27 +98,10 @@ class Recalled(nn.Module):
                     f"these codes are of another model: {name} is {tuple(part.shape)} there and {there} here"
                 )
 
-    def check_times(self, times: Tensor) -> None:
-        as_generator(self.generator).check_times(times)
-
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
-        latent = as_generator(self.generator).sample_latent(batch, times, rng.clone_state())
+        latent = super().sample_latent(batch, times, rng.clone_state())
         own = latent_at(self.generator, self.codes.latent, self.codes.times, times.expand(batch, -1), rng)
         return latent | {name: own[name] for name in self.kept}
-
-    def code_values(self, latent: Latent) -> list[Latent]:
-        """As of the generator within (`vgen.condition.conditioned`); empty for one without codes."""
-        vary = getattr(self.generator, "code_values", None)
-        return [] if vary is None else vary(latent)
-
-    def styles(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.generator.styles(latent, times, label)  # pyright: ignore[reportCallIssue]
-
-    def style_maps(self) -> list[Tensor]:
-        return self.generator.style_maps()  # pyright: ignore[reportCallIssue]
-
-    def forward(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.generator(latent, times, label)
 
 
 def drawing(generator: nn.Module) -> nn.Module:
