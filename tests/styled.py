@@ -1,4 +1,4 @@
-"""Small generators by style, and one without, for the tests of latent tools."""
+"""Small generators whose layers take styles, and some without."""
 
 from functools import partial
 
@@ -14,11 +14,13 @@ from vgen.generator.motion.noise import NoiseMotion
 from vgen.generator.synthesis.dcgan import DCGAN
 from vgen.generator.synthesis.inr import INR
 from vgen.generator.synthesis.stylegan2 import StyleGAN2
+from vgen.generator.synthesis.stylegan3 import StyleGAN3
 
 STYLE = {"size": 16, "w_dim": 8, "base_channels": 4, "max_channels": 8}
 WAVES = partial(FourierMotion, motion_dim=6, noise_dim=4, kernel=3, distance=4.0, start=64.0)
 FORMS = {
     "styleganv": (WAVES, partial(StyleGAN2, **STYLE)),
+    "resnet": (WAVES, partial(StyleGAN2, **STYLE, architecture="resnet")),
     "mocogan_sg2": (
         partial(LSTMMotion, motion_dim=3, noise_dim=4),
         partial(StyleGAN2, **STYLE, motion_to="w"),
@@ -27,6 +29,7 @@ FORMS = {
         partial(DirectionMotion, motion_dim=3),
         partial(INR, **STYLE, waves=4, rank=2, timed=True, start_size=8),
     ),
+    "stylesv": (WAVES, partial(StyleGAN3, **STYLE, layers=4, critical=2, margin=2)),
     "mocogan": (partial(GRUMotion, motion_dim=4), partial(DCGAN, size=16, base_channels=4)),
     "lowpass": (
         partial(LowpassMotion, noise_channels=2, filters=3, shortest=4.0, longest=12.0),
@@ -34,12 +37,19 @@ FORMS = {
     ),
     "noise": (partial(NoiseMotion, motion_dim=4), partial(DCGAN, size=16, base_channels=4)),
 }
-STYLED = ("styleganv", "mocogan_sg2", "digan")
+STYLED = ("styleganv", "resnet", "mocogan_sg2", "digan", "stylesv")
+
+
+def built(form: str, **changes) -> Framewise:
+    """As before training."""
+    torch.manual_seed(0)
+    motion, synthesis = FORMS[form]
+    return Framewise(motion=motion, synthesis=synthesis, content_dim=8, **changes)
 
 
 def styled(form: str, **changes) -> Framewise:
     """In evaluation mode and frozen, as a trained one is."""
-    torch.manual_seed(0)
-    motion, synthesis = FORMS[form]
-    generator = Framewise(motion=motion, synthesis=synthesis, content_dim=8, **changes)
-    return generator.eval().requires_grad_(False)
+    generator = built(form, **changes).eval().requires_grad_(False)
+    if form == "stylesv":
+        torch.nn.init.ones_(generator.synthesis.mask)  # the motion, which training lets in
+    return generator

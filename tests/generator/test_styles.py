@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from styled import FORMS, STYLED, WAVES, built
 from toy import ToyData, fit, toy_gan, toy_trainer
 
 from vgen import rng
@@ -12,39 +13,16 @@ from vgen.clip import Clip, Judgement, Step, regular_times, style_shape
 from vgen.condition.codes import FreeCodes
 from vgen.condition.conditioned import Conditioned
 from vgen.generator.framewise import Framewise
-from vgen.generator.motion.direction import DirectionMotion
-from vgen.generator.motion.fourier import FourierMotion
-from vgen.generator.motion.lstm import LSTMMotion
 from vgen.generator.motion.lstm_residual import LSTMResidualMotion
 from vgen.generator.synthesis.dcgan import DCGAN
-from vgen.generator.synthesis.inr import INR
-from vgen.generator.synthesis.stylegan2 import StyleGAN2
-from vgen.generator.synthesis.stylegan3 import StyleGAN3
 from vgen.layer.equalized import EqualizedLinear
 from vgen.regularizer.path_length import PathLength
 
-SMALL = {"size": 16, "w_dim": 6, "base_channels": 4, "max_channels": 8}
-WAVES = partial(FourierMotion, motion_dim=6, noise_dim=4, kernel=3)
-FORMS = {
-    "styleganv": (WAVES, partial(StyleGAN2, **SMALL)),
-    "resnet": (WAVES, partial(StyleGAN2, **SMALL, architecture="resnet")),
-    "mocogan_sg2": (
-        partial(LSTMMotion, motion_dim=3, noise_dim=4),
-        partial(StyleGAN2, **SMALL, motion_to="w"),
-    ),
-    "digan": (
-        partial(DirectionMotion, motion_dim=3),
-        partial(INR, **SMALL, waves=4, rank=2, timed=True, start_size=8),
-    ),
-    "stylesv": (WAVES, partial(StyleGAN3, **SMALL, layers=4, critical=2, margin=2)),
-}
 TIMES = regular_times(4, 3, 2)
 
 
 def build(form: str, **changes) -> Framewise:
-    torch.manual_seed(0)
-    motion, synthesis = FORMS[form]
-    return Framewise(motion=motion, synthesis=synthesis, content_dim=5, **changes).double()
+    return built(form, **changes).double()
 
 
 def draw(generator) -> dict[str, torch.Tensor]:
@@ -52,7 +30,7 @@ def draw(generator) -> dict[str, torch.Tensor]:
     return {name: part.double() if part.is_floating_point() else part for name, part in latent.items()}
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=STYLED)
 def form(request) -> str:
     return request.param
 
@@ -64,7 +42,7 @@ def test_a_clip_is_painted_from_its_styles_alone(form: str):
     layers, width = style_shape(generator)
     assert w.shape == (4, layers, width)
     assert torch.equal(w, w[:, :1].expand_as(w))
-    painted = generator(latent | {"w": w, "content": torch.zeros(4, 5)}, TIMES)
+    painted = generator(latent | {"w": w, "content": torch.zeros(4, 8)}, TIMES)
     torch.testing.assert_close(painted, generator(latent, TIMES), rtol=1e-9, atol=1e-9)
 
 
@@ -212,12 +190,12 @@ def test_training_with_mixing_is_resumed_bit_for_bit(tmp_path):
 )
 def test_what_has_no_style_of_its_own_for_a_layer_is_refused(motion, synthesis):
     with pytest.raises(ValueError, match=r"generator\.style_mixing=0\.5: .* set it to 0"):
-        Framewise(motion=motion, synthesis=synthesis, content_dim=5, style_mixing=0.5)
-    assert style_shape(Framewise(motion=motion, synthesis=synthesis, content_dim=5)) is None
+        Framewise(motion=motion, synthesis=synthesis, content_dim=8, style_mixing=0.5)
+    assert style_shape(Framewise(motion=motion, synthesis=synthesis, content_dim=8)) is None
 
 
 def test_widths_of_maps_are_the_style():
-    for form in FORMS:
+    for form in STYLED:
         maps = build(form).style_maps()
         assert len(maps) == build(form).style_shape[0]
-        assert all(one.shape[1] == two.shape[1] == 6 for one, two in pairwise(maps))
+        assert all(one.shape[1] == two.shape[1] == 8 for one, two in pairwise(maps))
