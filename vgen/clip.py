@@ -164,7 +164,9 @@ class Generator(Protocol):
 
     One whose layers take styles says how many do and how wide a style is, `style_shape`. `styles(latent, times, label)`
     are then those of a latent, (B, *style_shape), and a part "w" of that shape in a latent takes their place;
-    `style_maps()` are the linear maps (outputs, width) that read each layer's style.
+    `style_maps()` are the linear maps (outputs, width) that read each layer's style. `draw_content(batch, rng)` are
+    further values of its part "content"; parts "content_path" and "content_path_times" let the styles change in the
+    course of a clip (`vgen.layer.content_path`), and `styles` are then (B, T, *style_shape).
 
     One that can tell better than by cutting off or drawing on what a latent is at other times offers
     `latent_at(latent, known, times, rng)` (`vgen.training.latent_at`).

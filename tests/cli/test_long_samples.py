@@ -76,6 +76,17 @@ def test_no_more_than_a_chunk_is_made_at_a_time(
     assert [frames for frames, _ in seen[12:]] == [8, 8, 4]
 
 
+def test_content_that_changes_for_ever(run: Path, tmp_path: Path) -> None:
+    words = ("frames=40", "start=-20", "content_distance=9")
+    whole = sample(run, tmp_path / "whole", *words, "chunk=40")
+    assert differ(sample(run, tmp_path / "chunks", *words, "chunk=7"), whole) <= 1
+    assert (
+        differ(sample(run, tmp_path / "later", "start=5", "frames=9", words[2]), [c[25:34] for c in whole])
+        <= 1
+    )
+    assert differ(sample(run, tmp_path / "still", *words[:2]), whole) > 0
+
+
 def test_truncation(run: Path, tmp_path: Path) -> None:
     whole = sample(run, tmp_path / "whole", "frames=4")
     mean = sample(run, tmp_path / "mean", "frames=4", "truncation.content=0.0", "truncation.motion=0.0")
@@ -113,6 +124,9 @@ def test_frames_are_those_of_the_protocol_where_training_is_sparse(run: Path, tm
         (["chunk=0"], "chunk=0: must be a whole number"),
         (["start=soon"], "start=soon: must be a number"),
         (["truncation.content=2"], "truncation.content=2: must lie between 0 and 1"),
+        (["content_distance=0"], "content_distance=0: must be more than 0 frames"),
+        (["content_distance=far"], "content_distance=far: "),
+        (["content_distance=9", "grid=directions"], "grid=directions changes the styles"),
     ],
 )
 def test_what_is_refused(

@@ -205,13 +205,18 @@ def test_every_kind_of_video_and_generator(
         assert "hold the frames that they continue; give one of the two, or take=motion" in said
 
 
-def test_stored_codes_go_on(runs: dict[str, str], codes: Path, tmp_path: Path) -> None:
+def test_stored_codes_go_on(
+    runs: dict[str, str], codes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     longer = sample(
         runs["style"], tmp_path / "longer", f"codes={codes}", "count=1", "frames=40", "start=-3", "chunk=16"
     )
     plain = sample(runs["style"], tmp_path / "plain", f"codes={codes}", "count=1")
     assert longer.shape[1] == 40
     assert np.abs(longer[0, 3:7].astype(int) - plain[0]).max() <= 1
+    moving = f"checkpoint={runs['style']}", f"output={tmp_path / 'moving'}", "content_distance=4"
+    assert "hold a content that stays" in error_of(capsys, "sample", *moving, f"codes={codes}")
+    vgen("sample", *moving, f"codes={codes}", "take=motion", "format=npy", "count=1")
 
 
 @pytest.mark.slow

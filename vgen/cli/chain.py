@@ -1,5 +1,6 @@
 """A run that enlarges clips behind the run that makes them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -11,14 +12,22 @@ from vgen.config import ConfigError
 from vgen.training.chained import Chained
 
 
-def chain(trained: Trained, small: str | None, device: torch.device) -> Trained:
+def chain(
+    trained: Trained,
+    small: str | None,
+    device: torch.device,
+    change: Callable[[Trained], Trained] = lambda first: first,
+) -> Trained:
     """`trained`, making large what the run or checkpoint `small` makes; as it is without.
+
+    Args:
+        change: of the model that makes the clips: the small one, or `trained` without one.
 
     Raises:
         ConfigError: the two do not fit.
     """
     if small is None:
-        return trained
+        return change(trained)
     if not small_size(trained.generator):
         raise ConfigError(
             f"small={small}: the generator of {trained.file} enlarges no clips; train generator=longvideogan_sres"
@@ -31,7 +40,7 @@ def chain(trained: Trained, small: str | None, device: torch.device) -> Trained:
         raise ConfigError(f"small={small}, checkpoint={trained.file}: {problem}")
     try:
         generator = Chained(
-            first.generator,
+            change(first).generator,
             trained.generator,
             size=first.config.clip.size,
             step=trained.config.clip.stride,

@@ -3,6 +3,7 @@
 import math
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -22,6 +23,7 @@ from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.files import replacing
 from vgen.media import Writer, mp4_writer, npy_writer, tile, write_video
 from vgen.protocol.store import weights_hash
+from vgen.training.changing import Changing
 from vgen.training.coded_clips import coded_clips
 from vgen.training.directions import directed_clips, find_directions
 from vgen.training.generated_clips import GeneratedClips, batches
@@ -73,7 +75,7 @@ def sample(config: DictConfig) -> None:
     device = pick_device(config.device)
     trained = load_trained(config.checkpoint, device)
     trained, label, length = recalled(trained, config)
-    trained = truncated(chain(trained, config.small, device), config)
+    trained = truncated(chain(trained, config.small, device, partial(changing, config=config)), config)
     folder = Path(config.output).absolute() if config.output else _default_folder(trained, config)
     times = sample_times(
         trained, length if config.frames is None else config.frames, config.stride, config.start
@@ -209,6 +211,30 @@ def recalled(trained: Trained, config: DictConfig) -> tuple[Trained, int | None,
         )
     label = codes.label if config.label is None else config.label
     return replace(trained, generator=generator, contract=generator), label, len(codes.times)
+
+
+def changing(trained: Trained, config: DictConfig) -> Trained:
+    """`trained` with content that changes, if `config` asks for it."""
+    distance = config.content_distance
+    if distance is None:
+        return trained
+    problem = type_problem(float, distance)
+    if problem:
+        raise ConfigError(f"content_distance={distance}: {problem}")
+    if config.grid in ("style_mixing", "directions"):
+        raise ConfigError(
+            f"content_distance={distance}: grid={config.grid} changes the styles that a clip has all along"
+        )
+    generator = trained.generator
+    if isinstance(generator, Recalled) and any(not name.startswith("motion") for name in generator.kept):
+        raise ConfigError(
+            f"content_distance={distance}: codes={config.codes} hold a content that stays; set take=motion"
+        )
+    try:
+        generator = Changing(generator, distance=distance).eval()
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return replace(trained, generator=generator, contract=generator)
 
 
 def truncated(trained: Trained, config: DictConfig) -> Trained:

@@ -136,9 +136,10 @@ class Conditioned(Wrapped):
         for part, shape in self.shapes.items():
             shifts = [self.entries[name][part](code.flatten(1)) for name, code in codes.items()]  # pyright: ignore[reportIndexIssue]
             shift = torch.stack(shifts).sum(0).unflatten(1, shape)
-            for name in (part, f"{part}_mixed"):  # a second code for later layers is told the same
+            # A second code for later layers, and all contents of a clip whose content changes, are told the same.
+            for name, own in ((part, shift), (f"{part}_mixed", shift), (f"{part}_path", shift[:, None])):
                 if name in latent:
-                    told[name] = latent[name] + shift if self._keeps_noise() else shift
+                    told[name] = latent[name] + own if self._keeps_noise() else own.expand_as(latent[name])
         states = [entry(codes[name]) for name, entry in self.state_entries.items()]
         if states:
             told["state"] = torch.stack(states).sum(0)

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from vgen.clip import Latent
+from vgen.layer.content_path import PATH, REACHED, along_path, draw_path, keep_some
 from vgen.layer.label import one_hot
 from vgen.layer.style_mixing import draw_mixing, mix_styles
 
 LabelTo = Literal["motion", "synthesis", "both"]
+_STYLED = {"w", "content_mixed", PATH}  # parts of a latent from which clips are painted by their styles
 
 
 class Motion(Protocol):
@@ -105,6 +107,10 @@ class Framewise(nn.Module):
             does.
         style_mixing: probability with which, in training, the later layers of a `Styled` synthesis take the style of a
             second content: 0.9 in StyleGAN2, 0 in the video GANs that follow it.
+        content_change: probability with which, in training, the content of a clip changes while it lasts: the styles of
+            a `Styled` synthesis then go from those of one drawn content to those of the next, and so on (StyleSV's
+            `interp_p`, 0 in its scripts).
+        content_distance: frames from one content to the next, in training (StyleSV's `interp_len`).
     """
 
     def __init__(
@@ -117,6 +123,8 @@ class Framewise(nn.Module):
         classes: int = 0,
         label_to: LabelTo = "motion",
         style_mixing: float = 0.0,
+        content_change: float = 0.0,
+        content_distance: float = 256.0,
     ):
         super().__init__()
         if label_to not in ("motion", "synthesis", "both"):
@@ -136,14 +144,18 @@ class Framewise(nn.Module):
         )
         shape: tuple[int, int] | None = getattr(self.synthesis, "style_shape", None)
         self.style_shape = None if self.motion.moves_content else shape  # a walk has no one style for a clip
-        self.style_mixing = style_mixing
-        if not 0 <= style_mixing <= 1:
-            raise ValueError(f"generator.style_mixing={style_mixing}: must lie between 0 and 1")
-        if style_mixing and self.style_shape is None:
-            raise ValueError(
-                f"generator.style_mixing={style_mixing}: {type(self.synthesis).__name__} driven by "
-                f"{type(self.motion).__name__} has no style for each layer of a clip; set it to 0"
-            )
+        self.style_mixing, self.content_change = style_mixing, content_change
+        for name, chance in {"style_mixing": style_mixing, "content_change": content_change}.items():
+            if not 0 <= chance <= 1:
+                raise ValueError(f"generator.{name}={chance}: must lie between 0 and 1")
+            if chance and self.style_shape is None:
+                raise ValueError(
+                    f"generator.{name}={chance}: {type(self.synthesis).__name__} driven by "
+                    f"{type(self.motion).__name__} has no style for each layer of a clip; set it to 0"
+                )
+        self.content_distance = content_distance
+        if content_distance <= 0:
+            raise ValueError(f"generator.content_distance={content_distance}: must be more than 0 frames")
         self.state_shape: tuple[int, int, int] | None = getattr(self.synthesis, "state_shape", None)
         self.frames = self.motion.frames
         self.reads_times = self.motion.reads_times
@@ -155,17 +167,24 @@ class Framewise(nn.Module):
         """The part "content" (B, content_dim) and the parts of the motion source.
 
         In training with style mixing also "content_mixed", like "content", and "content_mixed_from" (B,) int64
-        (`draw_mixing`).
+        (`draw_mixing`); with content change also "content_path" and "content_path_times" (`draw_path`, `keep_some`).
         """
-        content = self._draw_content(batch, rng)
+        content = self.draw_content(batch, rng)
+        aside = rng.clone_state()
         latent = {"content": content, **self.motion.sample_latent(batch, times, rng)}
-        if self.training and self.style_mixing and self.style_shape is not None:
-            second = self._draw_content(batch, rng)
+        if not self.training or self.style_shape is None:
+            return latent
+        if self.style_mixing:
+            second = self.draw_content(batch, rng)
             mixed, begin = draw_mixing(content, second, self.style_shape[0], self.style_mixing, rng)
             latent |= {"content_mixed": mixed, "content_mixed_from": begin}
+        if self.content_change:
+            path = draw_path(self.draw_content, times, aside, batch=batch, distance=self.content_distance)
+            latent |= keep_some(path, content, aside, probability=self.content_change)
         return latent
 
-    def _draw_content(self, batch: int, rng: torch.Generator) -> Tensor:
+    def draw_content(self, batch: int, rng: torch.Generator) -> Tensor:
+        """Contents (B, content_dim)."""
         if self.content_law == "uniform":
             return 2 * torch.rand(batch, self.content_dim, generator=rng) - 1
         return torch.randn(batch, self.content_dim, generator=rng)
@@ -189,8 +208,9 @@ class Framewise(nn.Module):
         code, parts = self._codes(latent, times, label_code if self._label_to("motion") else None)
         # The frames of a clip side by side: (B*T, ...)
         state = [latent["state"].repeat_interleave(frames, 0)] if "state" in latent else []
-        if self.style_shape is not None and ("w" in latent or "content_mixed" in latent):
-            w = self.styles(latent, times, label).repeat_interleave(frames, 0)
+        if self.style_shape is not None and not _STYLED.isdisjoint(latent):
+            w = self.styles(latent, times, label)
+            w = w.flatten(0, 1) if w.dim() == 4 else w.repeat_interleave(frames, 0)
             images = cast(Styled, self.synthesis).paint(w, code.flatten(0, 1), *state)
             return {"video": images.unflatten(0, (batch, frames)).transpose(1, 2), **parts}
         if self.motion.moves_content:
@@ -203,17 +223,21 @@ class Framewise(nn.Module):
         return {"video": images.unflatten(0, (batch, frames)).transpose(1, 2), **parts}
 
     def styles(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
-        """The style of every layer (B, *style_shape) that `latent` stands for (`vgen.clip.Generator`)."""
+        """The styles that `latent` stands for (`vgen.clip.Generator`): of every layer (B, *style_shape), and where the
+        content changes, of every frame and layer (B, T, *style_shape).
+        """
         if "w" in latent:
             return latent["w"]
-        synthesis = cast(Styled, self.synthesis)
-        names = ["content", "content_mixed"] if "content_mixed" in latent else ["content"]
-        contents = torch.cat([latent[name] for name in names])
+        contents = latent[PATH] if PATH in latent else latent["content"][:, None]  # (B, K, content_dim)
+        if "content_mixed" in latent:
+            contents = torch.cat([contents, latent["content_mixed"][:, None]], 1)
         label_code = self._label_code(latent, label)
         if label_code is not None and self._label_to("synthesis"):
-            contents = torch.cat([contents, label_code.repeat(len(names), 1)], 1)
-        first, *second = synthesis.styles(contents).chunk(len(names))
-        return mix_styles(first, second[0], latent["content_mixed_from"]) if second else first
+            contents = torch.cat([contents, label_code[:, None].expand(-1, contents.shape[1], -1)], 2)
+        w = cast(Styled, self.synthesis).styles(contents.flatten(0, 1)).unflatten(0, contents.shape[:2])
+        if "content_mixed" in latent:
+            w = mix_styles(w[:, :-1], w[:, -1:], latent["content_mixed_from"])
+        return along_path(w, latent[REACHED], times) if PATH in latent else w[:, 0]
 
     def style_maps(self) -> list[Tensor]:
         """As of the synthesis network (`Styled`)."""

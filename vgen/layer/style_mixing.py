@@ -27,6 +27,6 @@ def draw_mixing(
 
 
 def mix_styles(first: Tensor, second: Tensor, begin: Tensor) -> Tensor:
-    """Styles (B, layers, w_dim) of which those of clip b from layer `begin[b]` on are of `second`."""
-    later = torch.arange(first.shape[1], device=first.device) >= begin[:, None]  # (B, layers)
-    return torch.where(later[:, :, None], second, first)
+    """Styles (B, ..., layers, w_dim) of which those of clip b from layer `begin[b]` on are of `second`."""
+    later = torch.arange(first.shape[-2], device=first.device) >= begin[:, None]  # (B, layers)
+    return torch.where(later.view(len(later), *[1] * (first.dim() - 3), -1, 1), second, first)

@@ -50,6 +50,9 @@ class Wrapped(nn.Module):
     def give(self, video: Tensor) -> Tensor:
         return self.within.give(video)
 
+    def draw_content(self, batch: int, rng: torch.Generator) -> Tensor:
+        return self.within.draw_content(batch, rng)
+
     def styles(self, latent: Latent, times: Tensor, label: Tensor | None = None) -> Tensor:
         return self.within.styles(latent, times, label)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vgen.clip import GIVEN, Latent, as_generator, given_frames
 from vgen.files import replacing
 from vgen.layer.wrapped import Wrapped
+from vgen.training.changing import Changing
 from vgen.training.latent_at import latent_at
 from vgen.training.truncated import Truncated
 
@@ -105,8 +106,8 @@ class Recalled(Wrapped):
 
 
 def drawing(generator: nn.Module) -> nn.Module:
-    """The generator within that draws all of its latents."""
+    """The generator within that draws all of its latents, as it was trained."""
     inner = generator
-    while isinstance(inner, Recalled | Truncated):
+    while isinstance(inner, Recalled | Truncated | Changing):
         inner = inner.generator
     return inner
