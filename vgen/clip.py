@@ -207,16 +207,22 @@ def given_part(generator: Any, video: Tensor) -> Tensor:
     return generator.give(video) if small_size(generator) else video[:, :, : given_frames(generator)]
 
 
-def shown(generator: Any, real: Clip) -> Clip:
-    """`real` as a discriminator sees it beside what `generator` makes: one that enlarges clips brings small versions
-    with it, and may leave frames out at both ends.
+def given_and_shown(generator: Any, real: Clip) -> tuple[Latent, Clip]:
+    """What of `real` is given to `generator`, as the part "given" of a latent or no part at all; and `real` as a
+    discriminator sees it beside what is made of that.
+
+    One that enlarges clips brings the small versions that it is given to the discriminator, too, and may leave frames
+    out at both ends there.
     """
+    if not is_given(generator):
+        return {}, real
+    given = given_part(generator, real.video.detach())
     if not small_size(generator):
-        return real
-    low = generator.give(real.video)
+        return {GIVEN: given}, real
     beyond = getattr(generator, "given_beyond", 0)
     kept = slice(beyond, real.frames - beyond)
-    return replace(real, video=real.video[:, :, kept], times=real.times[:, kept], low=low[:, :, kept])
+    seen = replace(real, video=real.video[:, :, kept], times=real.times[:, kept], low=given[:, :, kept])
+    return {GIVEN: given}, seen
 
 
 def style_shape(generator: object) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from vgen import rng
 from vgen.augment.ada import AdaptiveAugment
 from vgen.augment.distortion import Distortion
 from vgen.augment.none import NoAugment
-from vgen.clip import Clip, Generator, given_part, is_given, made_clip, regular_times, shown
+from vgen.clip import Clip, Generator, given_and_shown, given_part, is_given, made_clip, regular_times
 from vgen.discriminator.longvideogan_sres import SuperResolutionDiscriminator
 from vgen.generator.longvideogan import LongVideoGAN
 from vgen.generator.longvideogan_sres import SuperResolution
@@ -96,13 +96,13 @@ def test_the_ends_of_clips_may_be_neighbours_only():
     generator = build(cut_ends=True)
     real = Clip(torch.rand(2, 3, 9, 16, 16), regular_times(2, 9))
     generator.check_times(real.times)
-    seen = shown(generator, real)
+    given, seen = given_and_shown(generator, real)
     assert torch.equal(seen.video, real.video[:, :, 2:7])
     assert torch.equal(seen.times, real.times[:, 2:7])
     assert seen.low is not None
     torch.testing.assert_close(seen.low, generator.give(real.video)[:, :, 2:7])
-    given = given_part(generator, real.video)
-    latent = generator.sample_latent(2, real.times, rng.generator(0)) | {"given": given}
+    latent = generator.sample_latent(2, real.times, rng.generator(0)) | given
+    given = given["given"]
     fake = made_clip(generator.decompose(latent, seen.times), seen)
     assert fake.video.shape == seen.video.shape
     assert fake.low is not None
@@ -114,6 +114,16 @@ def test_the_ends_of_clips_may_be_neighbours_only():
         generator.check_times(regular_times(1, 4))
     generator.eval().check_times(regular_times(1, 1))
     assert generator(latent | {"given": given[:, :, :1]}, seen.times[:, :1]).shape[2] == 1
+
+
+def test_a_discriminator_sees_the_small_frames_that_were_given():
+    """Distorted as they are: made small and distorted once, for both."""
+    generator = build(corruption=Distortion(p=1.0))
+    real = Clip(torch.rand(2, 3, 5, 16, 16), regular_times(2, 5))
+    given, seen = given_and_shown(generator, real)
+    assert torch.equal(seen.low, given["given"])
+    assert torch.equal(seen.video, real.video)
+    assert not torch.allclose(seen.low, generator.eval().give(real.video), atol=1e-3)
 
 
 def test_small_and_large_frames_are_augmented_alike():

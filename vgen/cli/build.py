@@ -7,25 +7,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
-from torch import Tensor
 
 from vgen.callback.csv_logger import MetricsCSV
 from vgen.callback.metrics import OnlineMetrics
 from vgen.callback.step_profile import StepProfile
 from vgen.cli.conditioned import build_generator
+from vgen.cli.parts_that_fit import check_times, try_parts
 from vgen.cli.precision import settle_precision
-from vgen.clip import (
-    GIVEN,
-    Clip,
-    Generator,
-    Sampler,
-    as_generator,
-    given_part,
-    is_given,
-    levels_of,
-    made_clip,
-    shown,
-)
+from vgen.clip import Sampler
 from vgen.config import ConfigError, instantiate, plain, type_problem
 from vgen.data.module import ClipDataModule
 from vgen.data.packed import PackedVideos
@@ -111,7 +100,7 @@ def settle_classes(config: DictConfig, source: VideoSource) -> None:
 def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
     """The networks, losses and optimizers, checked against the times that the sampler draws."""
     generator = build_generator(config)
-    times = _check_times(generator, sampler)
+    times = check_times(generator, sampler)
     training = plain(config.training)
     target = training.pop("_target_")
     if target != "vgen.training.video_gan.VideoGAN":
@@ -136,73 +125,8 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
         **training,
     )
     clip = config.clip
-    _try_parts(model, times, shape=(clip.channels, clip.size))
+    try_parts(model, times, shape=(clip.channels, clip.size))
     return model
-
-
-def _check_times(generator: Generator, sampler: Sampler) -> Tensor:
-    """Times (1, T) that the sampler draws; ConfigError unless the generator can make clips at all that it may draw."""
-    rng = torch.Generator().manual_seed(0)
-    # A random law must not pass because its first clip happens to be a regular one.
-    drawn = torch.stack([sampler(10 * sampler.span, rng) for _ in range(100)]).float()
-    times = drawn - drawn[:, :1]
-    try:
-        generator.check_times(times)
-        if not generator.reads_times and (times != times[0]).any():
-            raise ValueError(
-                "it makes frames at one spacing whatever their times, but the sampler draws clips of different "
-                "spacings; set sampler=consecutive, or choose a generator that reads times"
-            )
-    except ValueError as error:
-        raise ConfigError(f"generator and sampler do not fit: {error}") from error
-    return times[:1]
-
-
-def _try_parts(model: VideoGAN, times: Tensor, *, shape: tuple[int, int]) -> None:
-    """Pass one clip, of `shape` channels and pixels, through all parts: what does not fit fails before any data is
-    read.
-    """
-    model.eval()  # no statistics are learnt
-    generator = as_generator(model.generator)
-    label = torch.zeros(1, dtype=torch.int64) if generator.classes else None
-    latent = generator.sample_latent(1, times, torch.Generator().manual_seed(0))
-    with torch.random.fork_rng(devices=[]):
-        try:
-            if is_given(generator):
-                channels, size = shape
-                real = Clip(torch.zeros(1, channels, times.shape[1], size, size), times, label)
-                latent[GIVEN] = given_part(generator, real.video)
-                times = shown(generator, real).times
-            made = model.generate(latent, times, label)
-            fake = made_clip(made, Clip(made["video"], times, label), levels_of(generator))
-            fake = fake.with_video(fake.video.detach().requires_grad_())
-            _check_levels(model)
-            on_fake = model.judge(fake)
-            real, on_real = fake, on_fake
-            if fake.levels > 1:
-                dense = generator(latent, times, label).detach().requires_grad_()
-                real = Clip(dense, times, label)
-                on_real = model.judge(real)
-        except RuntimeError as error:
-            raise ConfigError(
-                f"generator and discriminator do not fit: {str(error).splitlines()[0]}"
-            ) from error
-        step = model.step_so_far(real, fake, on_real, on_fake, latent, made)
-        for player in ("discriminator", "generator"):
-            model.objective.adversarial(player, on_real, on_fake)
-            model.objective.regularization(model.objective.due(player, 0), step)
-    model.zero_grad()
-    model.train()
-
-
-def _check_levels(model: VideoGAN) -> None:
-    """ConfigError unless the discriminator can look at clips that are made sparsely, where they are."""
-    made, seen = levels_of(model.generator), levels_of(model.discriminator)
-    if made not in (1, seen):
-        raise ConfigError(
-            f"generator.sparse=true trains through {made} levels of detail, but this discriminator looks at {seen}; "
-            f"set discriminator=tganv2 discriminator.levels={made}, or generator.sparse=false"
-        )
 
 
 # The average of a generator kept in half precision would stand still: its steps are below the resolution.

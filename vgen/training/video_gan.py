@@ -21,7 +21,6 @@ from torch.optim import Optimizer
 
 from vgen import rng
 from vgen.clip import (
-    GIVEN,
     Augment,
     Clip,
     Judgement,
@@ -32,12 +31,10 @@ from vgen.clip import (
     Step,
     as_generator,
     from_pixels,
-    given_part,
+    given_and_shown,
     is_given,
     levels_of,
     made_clip,
-    shown,
-    small_size,
 )
 from vgen.layer.augmented import augmented
 from vgen.training.clock import count_not
@@ -122,7 +119,7 @@ class VideoGAN(LightningModule):
         self.generator = generator
         self.discriminator = discriminator
         # Asked at every step, and a module takes long to say that it lacks an attribute.
-        self.given, self.enlarges = is_given(generator), small_size(generator) > 0
+        self.given = is_given(generator)
         self.levels = levels_of(generator)
         self.decomposes = getattr(generator, "decompose", None) is not None
         self.generator_average = GeneratorAverage(generator)
@@ -245,8 +242,7 @@ class VideoGAN(LightningModule):
                 self._streams("discriminator", index, number) as stream,
             ):
                 with torch.no_grad(), self.timed("d_fakes"):
-                    latent = self._latent(real, stream)
-                    real = shown(self.generator, real) if self.enlarges else real
+                    latent, real = self._latent(real, stream)
                     made = self.generate(latent, real.times, real.label)
                     fakes = self._fakes(made, real)
                 real.video.requires_grad_("real" in differentiated)
@@ -281,8 +277,7 @@ class VideoGAN(LightningModule):
             for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
                 with self._streams("generator", 0, number) as stream:
                     with self.timed("g_forward"):
-                        latent = self._latent(real, stream)
-                        real = shown(self.generator, real) if self.enlarges else real
+                        latent, real = self._latent(real, stream)
                         made = self.generate(latent, real.times, real.label)
                         fakes = self._fakes(made, real)
                         on_fake = self.judge(fakes)
@@ -336,16 +331,18 @@ class VideoGAN(LightningModule):
         stream = rng.BatchStream(generator, self.global_rank * parts + part, self.trainer.world_size * parts)
         return rng.use_stream(stream)
 
-    def _latent(self, real: Clip, stream: rng.BatchStream) -> Latent:
+    def _latent(self, real: Clip, stream: rng.BatchStream) -> tuple[Latent, Clip]:
+        """The generator's input for clips like `real`, and `real` as it is judged beside what is made of that."""
         times = real.times if stream.world == 1 else real.times.repeat(stream.world, 1)
         drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
         if stream.world > 1:
             rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
             drawn = {name: part[rows] for name, part in drawn.items()}
         latent = {name: self._place(part) for name, part in drawn.items()}
-        if self.given:
-            latent[GIVEN] = given_part(self.generator, real.video.detach())
-        return latent
+        if not self.given:
+            return latent, real
+        given, seen = given_and_shown(self.generator, real)
+        return latent | given, seen
 
     def _place(self, values: Tensor) -> Tensor:
         return values.to(self.device, cast(torch.dtype, self.dtype) if values.is_floating_point() else None)
