@@ -6,6 +6,7 @@ from torch import Tensor
 from vgen.clip import (
     Clip,
     Generator,
+    Judgement,
     Sampler,
     as_generator,
     given_and_shown,
@@ -54,7 +55,7 @@ def try_parts(model: VideoGAN, times: Tensor, *, shape: tuple[int, int]) -> None
             fake = made_clip(made, Clip(made["video"], times, label), levels_of(generator))
             fake = fake.with_video(fake.video.detach().requires_grad_())
             _check_levels(model)
-            on_fake = model.judge(fake)
+            on_fake = _judge_what_is_shown(model, fake)
             real, on_real = fake, on_fake
             if fake.levels > 1:
                 dense = generator(latent, times, label).detach().requires_grad_()
@@ -80,3 +81,18 @@ def _check_levels(model: VideoGAN) -> None:
             f"generator.sparse=true trains through {made} levels of detail, but this discriminator looks at {seen}; "
             f"set discriminator=tganv2 discriminator.levels={made}, or generator.sparse=false"
         )
+
+
+def _judge_what_is_shown(model: VideoGAN, fake: Clip) -> Judgement:
+    try:
+        return model.judge(fake)
+    except ValueError as error:
+        beyond: int = getattr(model.generator, "given_beyond", 0)
+        if not beyond:
+            raise
+        what = str(error).partition(";")[0]  # its advice is for clips that are shown whole
+        raise ConfigError(
+            f"generator.cut_ends=true: of a clip's {fake.frames + 2 * beyond} frames the discriminator sees "
+            f"{fake.frames}, and {what}; set generator.cut_ends=false, or discriminator.frames={fake.frames} where "
+            "there is such a key"
+        ) from error
