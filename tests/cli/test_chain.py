@@ -77,6 +77,15 @@ def test_evaluations_say_what_the_fakes_were_made_from(runs: tuple[Path, Path], 
         result = json.loads((tmp_path / name / "metrics.json").read_text())
         stamps.append(result["metrics"]["fvd/embedded"]["stamp"])
         assert ("small" in result["protocol"]) == (name == "real")
+        fake = result["fake"]
+        assert fake["source"] == str(large / "checkpoints" / "best.ckpt")
+        if name == "chained":
+            told = fake["small"]
+            assert told["source"] == str(small / "checkpoints" / "best.ckpt")
+            assert told["kclips"] > 0
+            assert told["fingerprint"] != fake["fingerprint"]
+        else:
+            assert "small" not in fake
     assert "from8px" in stamps[1]
     assert "from8px" not in stamps[0]
 

@@ -49,7 +49,7 @@ def chain(
         raise ConfigError(f"small={small}, checkpoint={trained.file}: {error}") from error
     config = trained.config.copy()
     config.clip.class_names = first.config.clip.class_names  # `trained` may know no classes
-    return replace(trained, generator=generator.eval(), contract=generator, config=config)
+    return replace(trained, generator=generator.eval(), contract=generator, config=config, small=first)
 
 
 def _difference(first: Trained, second: Trained) -> str | None:

@@ -184,11 +184,7 @@ def _model(config: DictConfig, device: torch.device, rank: int) -> tuple[_Questi
         seed=protocol.seed,
         given=given,
         pixels=protocol.pixels,
-        info={
-            "source": str(trained.file),
-            "fingerprint": _file_hash(trained.file),
-            "kclips": trained.kclips,
-        },
+        info=_facts(trained),
     )
     output = _output(config, (trained.run or trained.file.parent) / "metrics.json")
     return _Question(real, fake, output), parts
@@ -278,6 +274,9 @@ def _output(config: DictConfig, default: Path) -> Path:
     return output
 
 
-def _file_hash(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+def _facts(trained: Trained) -> dict[str, Any]:
+    """Which checkpoints made the clips: of a chain, that of the small ones stands in that of the large ones."""
+    with trained.file.open("rb") as opened:
+        fingerprint = hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+    facts = {"source": str(trained.file), "fingerprint": fingerprint, "kclips": trained.kclips}
+    return facts if trained.small is None else facts | {"small": _facts(trained.small)}

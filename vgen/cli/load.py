@@ -30,6 +30,7 @@ class Trained:
         file: the checkpoint it came from.
         run: the run folder, or None if the file lies outside one.
         kclips: how long it was trained.
+        small: the model whose clips this one enlarges (`vgen.cli.chain`).
     """
 
     generator: nn.Module
@@ -38,6 +39,7 @@ class Trained:
     file: Path
     run: Path | None
     kclips: float
+    small: "Trained | None" = None
 
 
 def load_trained(path: str, device: torch.device, key: str = "checkpoint") -> Trained:

@@ -61,8 +61,8 @@ def make_rows(runs: Sequence[Run]) -> tuple[list[Row], list[Problem]]:
 
 
 def _method(run: Run) -> dict[str, Any]:
-    """The config, and which data it met: the same path may hold other videos today."""
-    return run.config | {"data_fingerprint": run.data or None}
+    """The config; which data it met, since the same path may hold other videos today; and whose clips it enlarged."""
+    return run.config | {"data_fingerprint": run.data or None, "small": run.small or None}
 
 
 def _one_per_seed(runs: list[Run]) -> tuple[list[Run], list[Problem]]:

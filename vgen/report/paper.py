@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from vgen.files import replacing
 from vgen.report.compare import make_rows
-from vgen.report.runs import Problem, Run, read_json, read_runs
+from vgen.report.runs import Problem, Run, read_json, read_runs, small_of
 from vgen.report.scores import Measure, Score, evaluated_scores
 from vgen.report.table import REAL, Sheet, make_sheet, score_table
 from vgen.report.write import ReportPaths, write_run_report
@@ -134,7 +134,7 @@ def _read(wanted: Wanted, metrics: Sequence[str]) -> tuple[Run, list[Problem]]:
         result = read_json(file)
         here, unusable = evaluated_scores(result)
         problems += [Problem(wanted.name, f"{name}: {reason}", False) for reason in unusable]
-        measured = result.get("fake", {}).get("fingerprint")
+        measured = result.get("fake", {}).get("fingerprint"), small_of(result).get("fingerprint")
         for measure, score in here.items():
             if metrics and measure.metric not in metrics:
                 continue

@@ -61,6 +61,16 @@ class Run:
         return float(self.curves.index[-1]) if len(self.curves) else None
 
     @property
+    def small(self) -> str:
+        """The run whose clips this one enlarged where it was evaluated, and its checkpoint; "" if it did not."""
+        chained = small_of(self.evaluation)
+        if not chained:
+            return ""
+        file = Path(str(chained.get("source", "")))
+        named = file.parent.parent.name if file.parent.name == "checkpoints" else file.stem
+        return f"{named}-{str(chained.get('fingerprint', ''))[:8]}"
+
+    @property
     def warnings(self) -> list[str]:
         """What the evaluation warned of."""
         said = self.evaluation.get("warnings")
@@ -96,6 +106,13 @@ def _evaluated_kclips(evaluation: dict[str, Any]) -> float | None:
     fake = evaluation.get("fake")
     kclips = fake.get("kclips") if isinstance(fake, dict) else None
     return float(kclips) if isinstance(kclips, int | float) else None
+
+
+def small_of(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """What metrics.json says of the checkpoint that made the small clips of a chain; {} where there is none."""
+    fake = evaluation.get("fake")
+    small = fake.get("small") if isinstance(fake, dict) else None
+    return small if isinstance(small, dict) else {}
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
