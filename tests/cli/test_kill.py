@@ -34,8 +34,8 @@ PREPARING = [
 ]
 TRAINING = [
     "vgen.callback.samples:write_mp4:1:before",
-    "vgen.training.video_gan:VideoGAN._update_generator:1:before",
-    "vgen.training.video_gan:VideoGAN._update_generator:3:after",
+    "vgen.training.updates:Updates.generator:1:before",
+    "vgen.training.updates:Updates.generator:3:after",
     "vgen.callback.csv_logger:MetricsCSV.log_metrics:4:before",
     "vgen.callback.metrics:compare:1:before",
     "vgen.training.checkpoint:os.fsync:1:before",
@@ -187,7 +187,7 @@ def process(run: Path, videos: Path) -> subprocess.Popen[bytes]:
 def test_a_run_killed_while_ada_adapts(tmp_path: Path, videos: Path) -> None:
     """Between two changes of p, right after one, and in a checkpoint: p is above 0 and rises all the while."""
     moments = [
-        "vgen.training.video_gan:VideoGAN._update_generator:3:after",
+        "vgen.training.updates:Updates.generator:3:after",
         "vgen.augment.ada:AdaptiveAugment.adapt:4:after",
         "vgen.training.checkpoint:torch.save:2:before",
     ]

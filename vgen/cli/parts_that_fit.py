@@ -51,7 +51,7 @@ def try_parts(model: VideoGAN, times: Tensor, *, shape: tuple[int, int]) -> None
                 real = Clip(torch.zeros(1, channels, times.shape[1], size, size), times, label)
                 given, seen = given_and_shown(generator, real)
                 latent, times = latent | given, seen.times
-            made = model.generate(latent, times, label)
+            made = model.players.generate(latent, times, label)
             fake = made_clip(made, Clip(made["video"], times, label), levels_of(generator))
             fake = fake.with_video(fake.video.detach().requires_grad_())
             _check_levels(model)
@@ -60,12 +60,12 @@ def try_parts(model: VideoGAN, times: Tensor, *, shape: tuple[int, int]) -> None
             if fake.levels > 1:
                 dense = generator(latent, times, label).detach().requires_grad_()
                 real = Clip(dense, times, label)
-                on_real = model.judge(real)
+                on_real = model.players.judge(real)
         except RuntimeError as error:
             raise ConfigError(
                 f"generator and discriminator do not fit: {str(error).splitlines()[0]}"
             ) from error
-        step = model.step_so_far(real, fake, on_real, on_fake, latent, made)
+        step = model.players.step_so_far(real, fake, on_real, on_fake, latent, made)
         for player in ("discriminator", "generator"):
             model.objective.adversarial(player, on_real, on_fake)
             model.objective.regularization(model.objective.due(player, 0), step)
@@ -85,7 +85,7 @@ def _check_levels(model: VideoGAN) -> None:
 
 def _judge_what_is_shown(model: VideoGAN, fake: Clip) -> Judgement:
     try:
-        return model.judge(fake)
+        return model.players.judge(fake)
     except ValueError as error:
         beyond: int = getattr(model.generator, "given_beyond", 0)
         if not beyond:

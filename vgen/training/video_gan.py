@@ -9,10 +9,7 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-from functools import reduce
-from operator import add
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
@@ -20,36 +17,21 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vgen import rng
-from vgen.clip import (
-    Augment,
-    Clip,
-    Judgement,
-    Latent,
-    Loss,
-    Player,
-    Regularizer,
-    Step,
-    as_generator,
-    from_pixels,
-    given_and_shown,
-    is_given,
-    levels_of,
-    made_clip,
-)
-from vgen.layer.augmented import augmented
+from vgen.clip import Augment, Clip, Judgement, Loss, Player, Regularizer, from_pixels
 from vgen.training.clock import count_not
-from vgen.training.compiled import check_backend, compile_networks, eager_where_twice
+from vgen.training.compiled import check_backend, compile_networks
 from vgen.training.ema import GeneratorAverage, ema_decay
 from vgen.training.freeze import freeze_weights
 from vgen.training.guard import non_finite_error, non_finite_weight
 from vgen.training.memory import to_channels_last, video_layout
 from vgen.training.objective import Objective, prepare
-from vgen.training.pieces import detached, frozen, mean_logits, split_rows
+from vgen.training.pieces import split_rows
 from vgen.training.plain import BACKWARD, STEP, is_plain, step_plainly, transfers_plainly
+from vgen.training.players import Players
 from vgen.training.scalars import ScalarAverages
 from vgen.training.scheduled import Schedules
 from vgen.training.step_timer import Timer, untimed
-from vgen.training.top_k import best_rows
+from vgen.training.updates import Updates
 
 OptimizerFactory = Callable[..., Optimizer]
 
@@ -118,10 +100,6 @@ class VideoGAN(LightningModule):
         freeze_weights(discriminator, freeze_d)
         self.generator = generator
         self.discriminator = discriminator
-        # Asked at every step, and a module takes long to say that it lacks an attribute.
-        self.given = is_given(generator)
-        self.levels = levels_of(generator)
-        self.decomposes = getattr(generator, "decompose", None) is not None
         self.generator_average = GeneratorAverage(generator)
         self.objective = Objective(loss=loss, regularizers=regularizers, head_weights=head_weights)
         self.augment = augment
@@ -144,6 +122,11 @@ class VideoGAN(LightningModule):
         self.stop_at_non_finite = True
         self.plain_backward = self.plain_step = self.plain_transfer = False
         self.timed: Timer = untimed
+        again = bool(self.objective.regularizers)
+        self.players = Players(generator, discriminator, augment, judged_again=again)
+        self.updates = Updates(
+            self.players, self.objective, self, batch=batch, d_steps=d_steps, compile_with=compile
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Set up to dozens of times a step (Lightning notes which hook runs); nn.Module would search all its registers.
@@ -209,8 +192,8 @@ class VideoGAN(LightningModule):
         rounds = [split_rows(part, self.accumulate) for part in split_rows(real, self.d_steps)]
         on_real: list[Judgement] = []
         for index, parts in enumerate(rounds):
-            on_real = self._update_discriminator(optimizer_d, parts, index)
-        self._update_generator(optimizer_g, rounds[-1], on_real)
+            on_real = self.updates.discriminator(optimizer_d, parts, index)
+        self.updates.generator(optimizer_g, rounds[-1], on_real)
         self.iteration += 1
         with self.timed("average"):
             decay = ema_decay(
@@ -231,99 +214,9 @@ class VideoGAN(LightningModule):
     # Lightning asks for the arguments at every step; working them out takes as long as a small layer.
     training_step.__signature__ = inspect.signature(training_step)  # pyright: ignore[reportFunctionMemberAccess]
 
-    def _update_discriminator(self, optimizer: Any, parts: list[Clip], index: int) -> list[Judgement]:
-        due = self.objective.due("discriminator", self.iteration * self.d_steps + index)
-        differentiated = frozenset().union(*(term.differentiates for term in due.values()))
-        judged: list[Judgement] = []
-        optimizer.zero_grad()
-        for number, real in enumerate(parts):
-            with (
-                eager_where_twice(due, self.compile_with),
-                self._streams("discriminator", index, number) as stream,
-            ):
-                with torch.no_grad(), self.timed("d_fakes"):
-                    latent, real = self._latent(real, stream)
-                    made = self.generate(latent, real.times, real.label)
-                    fakes = self._fakes(made, real)
-                real.video.requires_grad_("real" in differentiated)
-                fakes.video.requires_grad_("fake" in differentiated)
-                # The passes that a penalty differentiates run in float32, and are shared with the loss.
-                with self.timed("d_forward"):
-                    with self._island("real" in differentiated):
-                        on_real = self.judge(real)
-                    with self._island("fake" in differentiated):
-                        on_fake = self.judge(fakes)
-                    heads = self.objective.adversarial("discriminator", on_real, on_fake)
-                with self.timed("d_regularizers"):
-                    extra = self._regularization(due, real, fakes, on_real, on_fake, latent, made)
-                seen = mean_logits(on_real, on_fake)
-                last = number == len(parts) - 1
-                self._backward("discriminator", heads, extra, seen, parts=len(parts), last=last)
-                real.video.requires_grad_(False)
-            judged.append(detached(on_real))
-        with self.timed("d_optimizer"):
-            self._step(optimizer)
-            self.objective.after_update(due, self.discriminator)
-        adapt = getattr(self.augment, "adapt", None)
-        if adapt is not None:
-            real_logits = [logits for judgement in judged for logits in judgement.logits.values()]
-            self._count(adapt(real_logits, self.batch))
-        return judged
+    # What the updates need (`vgen.training.updates.Loop`)
 
-    def _update_generator(self, optimizer: Any, parts: list[Clip], judged: list[Judgement]) -> None:
-        due = self.objective.due("generator", self.iteration)
-        optimizer.zero_grad()
-        with frozen(self.discriminator), eager_where_twice(due, self.compile_with):
-            for number, (real, on_real) in enumerate(zip(parts, judged, strict=True)):
-                with self._streams("generator", 0, number) as stream:
-                    with self.timed("g_forward"):
-                        latent, real = self._latent(real, stream)
-                        made = self.generate(latent, real.times, real.label)
-                        fakes = self._fakes(made, real)
-                        on_fake = self.judge(fakes)
-                        if self.objective.loss.relativistic:
-                            with torch.no_grad():
-                                on_real = self.judge(real)
-                        best = best_rows(on_real, on_fake, self.top_k)
-                        heads = self.objective.adversarial("generator", *best)
-                    with self.timed("g_regularizers"):
-                        extra = self._regularization(due, real, fakes, on_real, on_fake, latent, made)
-                    last = number == len(parts) - 1
-                    self._backward("generator", heads, extra, {}, parts=len(parts), last=last)
-            with self.timed("g_optimizer"):
-                self._step(optimizer)
-                self.objective.after_update(due, self.generator)
-
-    def _backward(
-        self,
-        player: Player,
-        heads: Mapping[str, Tensor],
-        extra: Mapping[str, Tensor],
-        seen: Mapping[str, Tensor],
-        *,
-        parts: int,
-        last: bool,
-    ) -> None:
-        """Gradients of all terms; they and the scalars `seen` are counted."""
-        short = player[0]
-        total = reduce(add, (*heads.values(), *extra.values()))
-        scalars = {f"loss/{short}": total}
-        scalars |= {f"loss/{short}_{head}": value for head, value in heads.items()}
-        scalars |= {f"regularizer/{name}": value for name, value in extra.items()}
-        self._count({**scalars, **seen})
-        with self._exchange(player, last), self.timed(f"{short}_backward"):
-            loss = total if parts == 1 else total / parts
-            loss.backward() if self.plain_backward else self.manual_backward(loss)
-
-    def _regularization(self, due: Mapping[str, Regularizer], *so_far: Any) -> dict[str, Tensor]:
-        return self.objective.regularization(due, self.step_so_far(*so_far)) if due else {}
-
-    def _step(self, optimizer: Any) -> None:
-        step_plainly(optimizer, self) if self.plain_step else optimizer.step()
-
-    # Parts of an iteration
-
-    def _streams(self, player: str, index: int, part: int) -> AbstractContextManager[rng.BatchStream]:
+    def stream(self, player: Player, index: int, part: int) -> AbstractContextManager[rng.BatchStream]:
         # Every part of every process draws the rows of the whole batch and keeps its own: neither the number of
         # processes nor accumulation changes what is drawn.
         generator = rng.generator(self.seed, "batch", player, self.iteration, index)
@@ -331,68 +224,20 @@ class VideoGAN(LightningModule):
         stream = rng.BatchStream(generator, self.global_rank * parts + part, self.trainer.world_size * parts)
         return rng.use_stream(stream)
 
-    def _latent(self, real: Clip, stream: rng.BatchStream) -> tuple[Latent, Clip]:
-        """The generator's input for clips like `real`, and `real` as it is judged beside what is made of that."""
-        times = real.times if stream.world == 1 else real.times.repeat(stream.world, 1)
-        drawn = as_generator(self.generator).sample_latent(real.batch * stream.world, times, stream.rng)
-        if stream.world > 1:
-            rows = slice(stream.rank * real.batch, (stream.rank + 1) * real.batch)
-            drawn = {name: part[rows] for name, part in drawn.items()}
-        latent = {name: self._place(part) for name, part in drawn.items()}
-        if not self.given:
-            return latent, real
-        given, seen = given_and_shown(self.generator, real)
-        return latent | given, seen
+    def differentiate(self, loss: Tensor, player: Player, *, last: bool) -> None:
+        with self._exchange(player, last):
+            loss.backward() if self.plain_backward else self.manual_backward(loss)
 
-    def _place(self, values: Tensor) -> Tensor:
-        return values.to(self.device, cast(torch.dtype, self.dtype) if values.is_floating_point() else None)
+    def turn(self, optimizer: Any) -> None:
+        step_plainly(optimizer, self) if self.plain_step else optimizer.step()
 
-    def generate(self, latent: Latent, times: Tensor, label: Tensor | None) -> dict[str, Tensor]:
-        """The generator's clip as "video", with its named parts beside it where it decomposes one."""
-        if self.decomposes:
-            return self.generator.decompose(latent, times, label)  # pyright: ignore[reportCallIssue]
-        return {"video": self.generator(latent, times, label)}
-
-    def _fakes(self, made: Mapping[str, Tensor], real: Clip) -> Clip:
-        clip = made_clip(made, real, self.levels)
-        return clip if clip.video.dtype == self.dtype else clip.with_video(clip.video.to(self.dtype))
+    def count(self, scalars: Mapping[str, Tensor]) -> None:
+        self.scalars.add(scalars, self.iteration)
 
     def averaged(self) -> nn.Module:
         """The averaged generator, to be run. Every process has to call it: it may be sharded between them."""
         gather = getattr(self.trainer.strategy, "whole_average", None) if self._trainer is not None else None
         return self.generator_average.module if gather is None else gather()
-
-    def judge(self, clip: Clip) -> Judgement:
-        """What the discriminator says of the augmented clip, and where random numbers stood before."""
-        if not self.objective.regularizers:  # which alone judge again with the same draws
-            return self.discriminator(augmented(self.augment, clip))
-        draws = rng.mark()
-        return replace(self.discriminator(augmented(self.augment, clip)), draws=draws)
-
-    def step_so_far(
-        self,
-        real: Clip,
-        fake: Clip,
-        on_real: Judgement,
-        on_fake: Judgement,
-        latent: Latent,
-        made: Mapping[str, Tensor],
-    ) -> Step:
-        """What regularisers get to read; `made` is what `generate` returned."""
-        return Step(
-            generator=self.generator,
-            discriminator=self.discriminator,
-            judge=self.judge,
-            real=real,
-            fake=fake,
-            on_real=on_real,
-            on_fake=on_fake,
-            latent=latent,
-            parts={name: part for name, part in made.items() if name != "video"},
-        )
-
-    def _island(self, on: bool) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, enabled=False) if on else nullcontext()
 
     def _exchange(self, player: Player, last: bool) -> AbstractContextManager[Any]:
         # Gradients of accumulated parts are all-reduced once, with the last part.
@@ -427,9 +272,6 @@ class VideoGAN(LightningModule):
             nn.utils.clip_grad_norm_(parameters, self.clip_norm)
 
     # Scalars
-
-    def _count(self, scalars: Mapping[str, Tensor]) -> None:
-        self.scalars.add(scalars, self.iteration)
 
     def check_finite(self, weights: bool = False) -> None:
         """Raise NonFiniteLoss, naming term, step and last good checkpoint, if a loss has become NaN or inf.
