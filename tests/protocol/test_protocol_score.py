@@ -11,6 +11,7 @@ from vgen.metric.frechet import FrechetDistance, frechet_distance, frechet_jackk
 from vgen.metric.jackknife import Estimate
 from vgen.metric.kernel import KernelDistance, polynomial_mmd
 from vgen.protocol.score import Unmeasured, compare, look, score
+from vgen.protocol.stamp import stamp
 from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 from vgen.protocol.table import format_table, format_value
@@ -69,7 +70,7 @@ def test_values_are_those_of_the_metrics_and_the_result_is_plain_json():
     assert fvd["value"] == frechet_distance(*features)
     assert fvd["standard_error"] == frechet_jackknife(*features).standard_error > 0
     assert fvd["higher_is_better"] is False
-    assert fvd["stamp"] == protocol().stamp("fvd", FrechetDistance(), Colours())
+    assert fvd["stamp"] == stamp("fvd", protocol(), FrechetDistance(), Colours())
     assert fvd["protocol"] == protocol().id(Colours(), FrechetDistance())
     assert "real" not in fvd
     assert result["metrics"]["kvd/colours"]["value"] == pytest.approx(polynomial_mmd(*features), rel=1e-9)

@@ -17,6 +17,7 @@ from vgen.protocol.concerns import concerns
 from vgen.protocol.contract import ClipSet, Estimate, SetMetric
 from vgen.protocol.features import Features, extract
 from vgen.protocol.pairing import Terms, check_sets_suffice, extractors_of, listed, pairs_of
+from vgen.protocol.stamp import stamp
 from vgen.protocol.standard import Standard
 from vgen.protocol.store import FeatureStore
 
@@ -161,7 +162,7 @@ def compare(
         warnings += [f"{extractor.name}: {line}" for line in said]
         for name, entry in entries.items():
             results[f"{name}/{extractor.name}"] = entry | {
-                "stamp": protocol.stamp(name, metric, extractor, clips=compared, repeats=len(groups)),
+                "stamp": stamp(name, protocol, metric, extractor, clips=compared, repeats=len(groups)),
                 "protocol": protocol.id(extractor, metric),
             }
     if not results:

@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -225,83 +224,6 @@ class Standard:
         everything = json.dumps([self.settings(), fingerprint, convention], sort_keys=True)
         return hashlib.sha256(everything.encode()).hexdigest()[:12]
 
-    def stamp(
-        self,
-        name: str,
-        metric: SetMetric,
-        extractor: Extractor,
-        *,
-        clips: tuple[int, int] | None = None,
-        repeats: int | None = None,
-    ) -> str:
-        """What belongs beside the number `name`: `fvd[i3d-1a2b3c4d,N-1,eps1e-3,2048x16f,s1/s1,train]`.
-
-        After lengths and strides comes what departs from the defaults of this class. An extractor that can be run in
-        several ways says how in its `stamp`. `clips` are those compared (real, fake), and `repeats` how many sets of
-        fakes, where they are not the protocol's own numbers.
-        """
-        real, fake = clips or (self.count or "all", self.fakes or "all")
-        number = f"{real}" if real == fake else f"{real}/{fake}"
-        said = [
-            f"{extractor.name}-{extractor.fingerprint[:8]}",
-            metric.stamp,
-            getattr(extractor, "stamp", ""),
-            f"{number}x{self.frames}f",
-            f"s{self.stride}/s{self.fake_stride}",
-            *self._departures(repeats or self.repeats),
-        ]
-        return f"{name}[{','.join(part for part in said if part)}]"
-
-    def _departures(self, repeats: int) -> list[str]:
-        windows = "windows" in (self.real_choice, self.fake_choice)
-        tokens = {
-            f"{self.size}px": self.size is not None,
-            self.resize: self.size is not None and self.resize != "crop",
-            self.resample: self.size is not None and self.resample != "bicubic",
-            f"real={self.real_choice}": self.real_choice != "cycle",
-            f"fake={self.fake_choice}": self.fake_choice != "first",
-            f"{self.clips_per_video}/video": self.clips_per_video is not None,
-            f"hop{self.hop}": windows and self.hop != 1,
-            f">={self.shortest}f": self.shortest is not None,
-            self.order: self.order != "shuffled",
-            f"pixels={self.pixels}": self.pixels != "round",
-            f"given{self.given}": self.given != 0,
-            f"from{self.small}px": self.small != 0,
-            f"{self.fps or 0:g}fps": self.fps is not None,
-            f"seed{self.seed}": self.seed != 0,
-            f"repeats={repeats}": repeats != 1,
-            self.split or "": self.split is not None,
-        }
-        return [token for token, departs in tokens.items() if departs]
-
-    def check(self, extractors: Iterable[Extractor], metrics: Iterable[SetMetric]) -> None:
-        """Raise ValueError, before any clip is read, if these cannot work under this protocol."""
-        extractors, metrics = list(extractors), list(metrics)
-        if not metrics:
-            raise ValueError("no metric to compute; choose for example metric=[frechet]")
-        if not extractors:
-            raise ValueError("no extractor; choose for example extractor=[embedded]")
-        for extractor in extractors:
-            if self.frames < extractor.min_frames:
-                raise ValueError(
-                    f"extractor {extractor.name} needs clips of at least {extractor.min_frames} frames, "
-                    f"the protocol has frames={self.frames}; set protocol.frames, or choose another extractor, "
-                    "for single frames extractor=[random] metric=[frame_frechet]"
-                )
-            for key in ("eps", "kernel", "fit"):
-                self._check_same(f"extractor {extractor.name}", key, extractor)
-        _check_unique("extractors", [extractor.name for extractor in extractors])
-        _check_unique("metrics", [f"{name} of {metric.reads}" for metric in metrics for name in metric.names])
-        for metric in metrics:
-            self._check_same(", ".join(metric.names), "divisor", metric)
-
-    def _check_same(self, what: str, key: str, part: object) -> None:
-        own, wanted = getattr(part, key, None), getattr(self, key)
-        if own is not None and own != wanted:
-            raise ValueError(
-                f"{what} has {key}={own}, the protocol {key}={wanted}; set protocol.{key} and leave the other alone"
-            )
-
     def open_videos(
         self,
         path: str | Path,
@@ -381,9 +303,3 @@ def _one_of(key: str, value: Any, literal: Any) -> Any:
     if value not in choices:
         raise ValueError(f"protocol.{key}={value!r}: choose {', '.join(choices)}")
     return value
-
-
-def _check_unique(what: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"two {what} of one name, {twice[0]}; their values would overwrite each other")
