@@ -2,7 +2,6 @@
 
 import logging
 import time
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,11 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vgen.callback.checkpoint import KeepEvery
+from vgen.callback.diversity import clip_diversity
 from vgen.callback.symptoms import Explosion, Growth, Saturation, Shrinkage, Symptom
-from vgen.clip import as_generator, regular_times
 from vgen.training.checkpoint import read_checkpoint
-from vgen.training.given_frames import training_beginnings
-from vgen.training.sampling import generate_clips
 from vgen.training.video_gan import VideoGAN
 
 log = logging.getLogger("vgen")
@@ -177,7 +174,9 @@ class Watchdog(Callback):
             self._look_at_scalars(trainer, pl_module, found)
         if looks.diversity:
             # measured by every process whatever it has found: the average may be sharded between them
-            diversity = self._diversity(pl_module)
+            diversity = clip_diversity(
+                trainer, pl_module.averaged(), frames=self.frames, stride=self.stride, seed=self.seed
+            )
             if not found:
                 pl_module.log_everywhere({"watchdog/diversity": diversity})
                 advice = "the generator may have collapsed: look at samples/"
@@ -216,28 +215,6 @@ class Watchdog(Callback):
         said = self.symptoms[condition].look(value)
         if said:
             found[condition] = f"{what} {said}; {advice}"
-
-    def _diversity(self, pl_module: VideoGAN, clips: int = 8) -> float:
-        """Mean absolute difference between pairs of clips from fixed latents, in [0, 1]."""
-        generator = pl_module.averaged()
-        classes = as_generator(generator).classes
-        # one class: what differs between classes would hide a collapse within them
-        labels = torch.zeros(clips, dtype=torch.int64) if classes else None
-        times = regular_times(1, self.frames, self.stride)[0]
-        given = training_beginnings(
-            pl_module.trainer,
-            generator,
-            frames=self.frames,
-            stride=self.stride,
-            count=clips,
-            seed=self.seed,
-        )
-        made = generate_clips(
-            generator, count=clips, times=times, labels=labels, seed=self.seed, given=given, batch=clips
-        )
-        pixels = torch.cat(list(made)).float() / 255
-        pairs = combinations(range(clips), 2)
-        return float(torch.stack([(pixels[i] - pixels[j]).abs().mean() for i, j in pairs]).mean())
 
     # Acting
 
