@@ -94,4 +94,6 @@ def test_what_cannot_be_continued_is_told(
     assert "holds no picture and no video" in told(f"given={tmp_path / 'empty'}")
     (tmp_path / "bad.png").write_text("no picture")
     assert "bad.png" in told(f"given={tmp_path / 'bad.png'}")
+    (tmp_path / "text.txt").write_text("no video")
+    assert "text.txt is no video" in told(f"given={tmp_path / 'text.txt'}")
     assert "a clip has at least 2" in told("frames=1")

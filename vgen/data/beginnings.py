@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vgen.data.decode import decode
-from vgen.data.entry import Entry, Unreadable, natural
-from vgen.data.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from vgen.data.entry import Entry, natural
+from vgen.data.one_video import entry_of, is_picture, is_video, one_entry, pictures_in, read_blocks
 from vgen.data.resize import Resample, Resize, to_square
 
 
@@ -20,8 +18,8 @@ class Beginnings:
     """The first `frames` frames of a picture, a video, or of each of them in a folder: a `ClipSet`
     (vgen.protocol.contract).
 
-    A folder may hold pictures, videos and folders of frames. Where more than one frame is wanted, its pictures are
-    the frames of one video.
+    A video is what `one_entry` takes for one. A folder may hold pictures, video files and folders of frames. Where more
+    than one frame is wanted, its pictures are the frames of one video.
 
     Args:
         path: file or folder.
@@ -82,50 +80,41 @@ class Beginnings:
 def _entries(path: Path, frames: int) -> tuple[Path, list[Entry]]:
     """The folder that names count from, and what is in it."""
     if path.is_file():
-        return path.parent, [_of_files(path.name)]
-    inside = sorted(
-        (item for item in path.iterdir() if item.name[0] != "."), key=lambda item: natural(item.name)
-    )
-    pictures = [item.name for item in inside if _is_picture(item)]
-    found = [] if frames > 1 or not pictures else [_of_files(name) for name in pictures]
-    if frames > 1 and pictures:
-        found.append(_of_files(*pictures, name=path.name))
-    for item in inside:
-        if item.is_dir():
-            shots = sorted((shot.name for shot in item.iterdir() if _is_picture(shot)), key=natural)
+        if frames == 1 and is_picture(path):  # whatever its shape, no strip
+            return path.parent, [entry_of(path.name)]
+        root, entry = one_entry(path)
+        return root, [entry]
+    pictures = pictures_in(path)
+    one = bool(pictures) and frames > 1
+    found = [entry_of(*pictures, name=path.name)] if one else [entry_of(name) for name in pictures]
+    for item in sorted(path.iterdir(), key=lambda item: natural(item.name)):
+        if item.is_dir() and item.name[0] != ".":
+            shots = pictures_in(item)
             if shots:
-                found.append(_of_files(*(f"{item.name}/{shot}" for shot in shots), name=item.name))
-        elif item.suffix.lower() in VIDEO_SUFFIXES:
-            found.append(_of_files(item.name))
+                found.append(entry_of(*(f"{item.name}/{shot}" for shot in shots), name=item.name))
+        elif is_video(item):
+            found.append(entry_of(item.name))
     return path, found
-
-
-def _is_picture(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _of_files(*files: str, name: str | None = None) -> Entry:
-    pictures = Path(files[0]).suffix.lower() in IMAGE_SUFFIXES
-    return Entry(name or files[0], "frame folder" if pictures else "video file", None, files)
 
 
 def _first(root: Path, entry: Entry, frames: int, stride: int) -> np.ndarray:
     """(frames, H, W, 3) uint8."""
     kept: list[np.ndarray] = []
     number = 0
-    try:
-        with closing(decode(root, entry)) as blocks:
-            for block in blocks:
-                for frame in block.pixels:
-                    if number % stride == 0:
-                        kept.append(frame)
-                    if len(kept) == frames:
-                        return np.stack(kept)
-                    number += 1
-    except (Unreadable, OSError) as error:
-        raise ValueError(f"{root / entry.name}: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"{root / entry.name}: its frames differ in size") from error
+    for block in read_blocks(root, entry):
+        for frame in block.pixels:
+            if number % stride == 0:
+                kept.append(frame)
+            if len(kept) == frames:
+                return _stacked(kept, root / entry.name)
+            number += 1
     raise ValueError(
         f"{root / entry.name}: {number} frame{'s' * (number != 1)}, but the generator is given {frames}, {stride} apart"
     )
+
+
+def _stacked(frames: list[np.ndarray], file: Path) -> np.ndarray:
+    try:
+        return np.stack(frames)
+    except ValueError as error:
+        raise ValueError(f"{file}: its frames differ in size") from error
