@@ -50,9 +50,10 @@ def sample(config: DictConfig) -> None:
     """Write the clips that `config` asks for."""
     if config.format not in FORMATS:
         raise ConfigError(f"format={config.format}: choose {', '.join(FORMATS)}")
-    for key in ("count", "batch", "chunk"):
-        if not isinstance(config[key], int) or config[key] < 1:
-            raise ConfigError(f"{key}={config[key]}: must be a whole number of at least 1")
+    wanted = sample_count(config)
+    for key, number in {"count": wanted, "batch": config.batch, "chunk": config.chunk}.items():
+        if not isinstance(number, int) or number < 1:
+            raise ConfigError(f"{key}={number}: must be a whole number of at least 1")
     for key in ("start", "truncation.content", "truncation.motion"):
         value = OmegaConf.select(config, key)
         if not isinstance(value, int | float):
@@ -61,15 +62,15 @@ def sample(config: DictConfig) -> None:
         raise ConfigError(f"take={config.take}: choose {', '.join(TAKES)}")
     if config.grid not in (None, *GRIDS):
         raise ConfigError(f"grid={config.grid}: choose {', '.join(GRIDS)} or null")
-    count = config.count
+    count = wanted
     if config.grid == "directions":
         _check_directions(config.directions)
         count = 1
     if config.grid in ("motion_content", "style_mixing"):
-        count = math.isqrt(config.count)
-        if count**2 != config.count:
+        count = math.isqrt(wanted)
+        if count**2 != wanted:
             raise ConfigError(
-                f"count={config.count}: grid={config.grid} has as many rows as columns: "
+                f"count={wanted}: grid={config.grid} has as many rows as columns: "
                 f"{count**2} or {(count + 1) ** 2}"
             )
     device = pick_device(config.device)
@@ -93,6 +94,8 @@ def sample(config: DictConfig) -> None:
         seed=config.seed,
         given=given,
     )
+    if config.codes is not None and count > 1:
+        _check_differing(made, config)
     long = not config.grid and made.is_long(config.chunk)
     gridded = _in_grid(made, config, folder) if config.grid else None
     across = None if gridded is None else gridded.shape[1]
@@ -120,6 +123,23 @@ def sample(config: DictConfig) -> None:
         file = folder.parent / f"{folder.name}.png"
         write_still(file, np.stack(grid).reshape(-1, across, *grid[0].shape))
         print(f"grid of strips: {file}")
+
+
+def sample_count(config: DictConfig) -> int:
+    """How many clips `config` asks for: without a count 16, or 1 where all of a clip is told by stored codes."""
+    if config.count is not None:
+        return config.count
+    return 1 if config.codes is not None and config["take"] == "all" else 16
+
+
+def _check_differing(clips: GeneratedClips, config: DictConfig) -> None:
+    """ConfigError if all clips are the same one, since nothing of them is drawn."""
+    latents = clips.latents([0, 1], "sample").values()
+    if all(torch.equal(one, other) for one, other in latents):
+        raise ConfigError(
+            f"count={config.count}: codes={config.codes} are one clip, and nothing of it is left to draw; leave count "
+            "out, set take=content or take=motion, or set frames to more for other ends"
+        )
 
 
 def _in_grid(clips: GeneratedClips, config: DictConfig, folder: Path) -> Tensor:
@@ -184,9 +204,9 @@ def _write_long(clips: GeneratedClips, config: DictConfig, folder: Path) -> None
                     write_grid(tile(chunk))
                 bar.update(chunk.shape[0] * chunk.shape[1])
     bar.close()
-    print(f"{config.count} clips in {folder}")
+    print(f"{len(clips)} clips in {folder}")
     if config.format == "mp4":
-        print(f"grid of {min(config.count, config.batch)}: {grid}")
+        print(f"grid of {min(len(clips), config.batch)}: {grid}")
 
 
 def recalled(trained: Trained, config: DictConfig) -> tuple[Trained, int | None, int | None]:
