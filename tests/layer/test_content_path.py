@@ -76,3 +76,11 @@ def test_other_times_are_refused():
     for times in (regular_times(1, 4) + 40, regular_times(1, 4) - 40):
         with pytest.raises(ValueError, match="drawn for other times"):
             along_path(drawn[PATH], drawn[REACHED], times)
+
+
+def test_the_way_is_one_compiled_graph():
+    times = regular_times(2, 5, 4)
+    drawn = path(times)
+    compiled = torch.compile(along_path, backend="aot_eager", fullgraph=True)
+    given = drawn[PATH], drawn[REACHED], times
+    torch.testing.assert_close(compiled(*given), along_path(*given))

@@ -79,7 +79,9 @@ def along_path(codes: Tensor, reached: Tensor, times: Tensor) -> Tensor:
     ticks = times.double() * _TICKS
     index = (ticks[:, :, None] >= reached[:, None]).sum(2) - 1  # (B, T)
     last = reached.shape[1] - 2
-    if index.device.type == "cpu" and index.numel() and (index.min() < 0 or index.max() > last):
+    # Reading the bounds would cut a compiled graph in two, and would stall a GPU.
+    look = index.device.type == "cpu" and index.numel() > 0 and not torch.compiler.is_compiling()
+    if look and (index.min() < 0 or index.max() > last):
         raise ValueError(
             "the contents were drawn for other times; draw the latent with the times (or a range of times) that the "
             "clip is to have"
