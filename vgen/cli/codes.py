@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from omegaconf import OmegaConf
 
+from vgen.cli.asked import sample_labels, sample_times
 from vgen.cli.given import given_for
 from vgen.cli.load import load_trained
-from vgen.cli.sample import sample_labels, sample_times
 from vgen.report.swaps import Codes
 from vgen.training.generated_clips import GeneratedClips
 from vgen.training.swapped_clips import swapped_clips

@@ -15,13 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from vgen import rng
+from vgen.cli.asked import sample_times
 from vgen.cli.build import build_source, prepared
 from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
 from vgen.cli.ranks import first_then_others, local_device, ranks
 from vgen.cli.roles import settle_extractors
-from vgen.cli.sample import sample_times
 from vgen.clip import Extractor, given_frames, is_given, small_size
 from vgen.config import CONF_DIR, ConfigError, instantiate, plain, type_problem
 from vgen.data.evaluation_clips import VideoClips, draw_labels

@@ -12,9 +12,9 @@ from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from vgen.cli.asked import sample_labels, sample_times
 from vgen.cli.errors import telling
 from vgen.cli.load import Trained, load_trained, pick_device
-from vgen.cli.sample import sample_labels, sample_times
 from vgen.clip import GIVEN, from_pixels, given_frames, small_size, style_shape
 from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.data.one_video import read_one_video

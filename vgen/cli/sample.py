@@ -2,7 +2,6 @@
 
 import math
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,25 +13,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from vgen.cli.altered import changing, recalled, truncated
+from vgen.cli.asked import sample_labels, sample_times
 from vgen.cli.chain import chain
 from vgen.cli.errors import telling
 from vgen.cli.given import given_for
 from vgen.cli.load import Trained, load_trained, pick_device
-from vgen.clip import GIVEN, given_frames, regular_times, small_size
+from vgen.clip import small_size
 from vgen.config import CONF_DIR, ConfigError, plain, type_problem
 from vgen.files import replacing
 from vgen.media import Writer, mp4_writer, npy_writer, tile, write_video
-from vgen.protocol.store import weights_hash
-from vgen.training.changing import Changing
 from vgen.training.coded_clips import coded_clips
 from vgen.training.directions import directed_clips, find_directions
 from vgen.training.generated_clips import GeneratedClips, batches
-from vgen.training.given_frames import GivenFrames
-from vgen.training.mean_style import mean_style
-from vgen.training.stored_codes import Recalled, drawing, load_codes
 from vgen.training.style_mixed_clips import style_mixed_clips
 from vgen.training.swapped_clips import swapped_clips
-from vgen.training.truncated import Truncated
 
 FORMATS = ("mp4", "gif", "png", "npy")
 STREAMED = ("mp4", "npy")  # written bit by bit, so that memory does not grow with the length of a clip
@@ -207,123 +202,6 @@ def _write_long(clips: GeneratedClips, config: DictConfig, folder: Path) -> None
     print(f"{len(clips)} clips in {folder}")
     if config.format == "mp4":
         print(f"grid of {min(len(clips), config.batch)}: {grid}")
-
-
-def recalled(trained: Trained, config: DictConfig) -> tuple[Trained, int | None, int | None]:
-    """`trained` with the codes of a file in place of draws, where `config` names one; their label and length."""
-    if config.codes is None:
-        if config["take"] != "all":
-            raise ConfigError(f"take={config['take']} goes with codes=FILE")
-        return trained, config.label, None
-    try:
-        codes = load_codes(config.codes)
-        generator = Recalled(trained.generator, codes, take=config["take"]).eval()
-    except (ValueError, FileNotFoundError) as error:
-        raise ConfigError(f"codes={config.codes}: {error}") from error
-    if config.given is not None and GIVEN in generator.kept:
-        raise ConfigError(
-            f"given={config.given}: codes={config.codes} hold the frames that they continue; give one of the two, or "
-            "take=motion"
-        )
-    if codes.info.get("weights") not in (None, weights_hash(trained.generator.state_dict())):
-        print(
-            f"{config.codes} was found for other weights ({codes.info['checkpoint']}): it makes another clip here."
-        )
-    label = codes.label if config.label is None else config.label
-    return replace(trained, generator=generator, contract=generator), label, len(codes.times)
-
-
-def changing(trained: Trained, config: DictConfig) -> Trained:
-    """`trained` with content that changes, if `config` asks for it."""
-    distance = config.content_distance
-    if distance is None:
-        return trained
-    problem = type_problem(float, distance)
-    if problem:
-        raise ConfigError(f"content_distance={distance}: {problem}")
-    if config.grid in ("style_mixing", "directions"):
-        raise ConfigError(
-            f"content_distance={distance}: grid={config.grid} changes the styles that a clip has all along"
-        )
-    generator = trained.generator
-    if isinstance(generator, Recalled) and any(not name.startswith("motion") for name in generator.kept):
-        raise ConfigError(
-            f"content_distance={distance}: codes={config.codes} hold a content that stays; set take=motion"
-        )
-    try:
-        generator = Changing(generator, distance=distance).eval()
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    return replace(trained, generator=generator, contract=generator)
-
-
-def truncated(trained: Trained, config: DictConfig) -> Trained:
-    """`trained` with the truncation that `config` asks for."""
-    content, motion, samples = (config.truncation[key] for key in ("content", "motion", "samples"))
-    if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
-        raise ConfigError(f"truncation.samples={samples}: must be null or a whole number of at least 1")
-    if content == motion == 1:
-        return trained
-    try:
-        mean = _mean_of_styles(trained, samples, config.seed) if samples is not None else None
-        generator = Truncated(trained.generator, content=content, motion=motion, mean=mean).eval()
-        generator.sample_latent(
-            1, sample_times(trained, None, None)[None], torch.Generator()
-        )  # whether there is motion
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    return replace(trained, generator=generator, contract=generator)
-
-
-def _mean_of_styles(trained: Trained, samples: int, seed: int) -> Tensor:
-    free = drawing(trained.generator)  # stored codes would be their own mean
-    if given_frames(free):
-        raise ValueError(
-            f"truncation.samples={samples}: the styles of this generator depend on the frames it is given"
-        )
-    times = sample_times(trained, None, None)[None]
-    return mean_style(free, times=times, seed=seed, count=samples).mean[0]
-
-
-def sample_times(trained: Trained, frames: int | None, stride: float | None, start: float = 0.0) -> Tensor:
-    """Times (T,) of the clips to make, from `start` on; ConfigError if the generator cannot make them."""
-    clip = trained.config.clip
-    if frames is not None and frames < 1:
-        raise ConfigError(f"frames={frames}: must be at least 1")
-    # More than clip.frames where training is sparse.
-    compared = OmegaConf.select(trained.config, "protocol.frames")
-    frames = int(frames or trained.contract.frames or compared or clip.frames)
-    if stride not in (None, clip.stride) and not trained.contract.reads_times:
-        raise ConfigError(
-            f"stride={stride}: this generator makes frames {clip.stride} apart, as it was trained on"
-        )
-    if start and not trained.contract.reads_times:
-        raise ConfigError(f"start={start}: this generator does not read times; its clips begin at 0")
-    times = regular_times(1, frames, clip.stride if stride is None else stride) + start
-    try:
-        trained.contract.check_times(times)
-    except ValueError as error:
-        raise ConfigError(f"frames={frames}: {error}") from error
-    return times[0]
-
-
-def sample_labels(
-    trained: Trained, count: int, label: int | None, given: GivenFrames | None = None
-) -> Tensor | None:
-    """One label for all clips, or those of the clips that are continued, or classes in turn; None for an unconditional
-    generator.
-    """
-    classes = trained.contract.classes
-    if not classes:
-        if label is not None:
-            raise ConfigError(f"label={label}: this generator is unconditional")
-        return None
-    if label is None:
-        known = None if given is None else given.labels(count)
-        return torch.arange(count) % classes if known is None else known
-    if not 0 <= label < classes:
-        raise ConfigError(f"label={label}: this generator has classes 0 to {classes - 1}")
-    return torch.full((count,), label)
 
 
 def _default_folder(trained: Trained, config: DictConfig) -> Path:

@@ -12,7 +12,6 @@ from vgen.layer.label import one_hot
 from vgen.layer.style_mixing import draw_mixing, mix_styles
 
 LabelTo = Literal["motion", "synthesis", "both"]
-_STYLED = {"w", "content_mixed", PATH}  # parts of a latent from which clips are painted by their styles
 
 
 class Motion(Protocol):
@@ -208,7 +207,8 @@ class Framewise(nn.Module):
         code, parts = self._codes(latent, times, label_code if self._label_to("motion") else None)
         # The frames of a clip side by side: (B*T, ...)
         state = [latent["state"].repeat_interleave(frames, 0)] if "state" in latent else []
-        if self.style_shape is not None and not _STYLED.isdisjoint(latent):
+        by_style = "w" in latent or "content_mixed" in latent or PATH in latent
+        if self.style_shape is not None and by_style:
             w = self.styles(latent, times, label)
             w = w.flatten(0, 1) if w.dim() == 4 else w.repeat_interleave(frames, 0)
             images = cast(Styled, self.synthesis).paint(w, code.flatten(0, 1), *state)
