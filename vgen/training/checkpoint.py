@@ -62,6 +62,7 @@ def read_checkpoint(path: str | os.PathLike[str], map_location: Any = "cpu") -> 
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint {path} does not exist")
     try:
+        _check_sums(path)
         contents = torch.load(path, map_location=map_location, weights_only=True)
     except (
         OSError,
@@ -72,11 +73,19 @@ def read_checkpoint(path: str | os.PathLike[str], map_location: Any = "cpu") -> 
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as e:
-        detail = str(e).splitlines()[0][:120] if str(e) else type(e).__name__
+        detail = str(e).splitlines()[0].split(". ")[0][:120] if str(e) else type(e).__name__
         raise CheckpointError(f"checkpoint {path} is damaged or not a checkpoint ({detail})") from e
     if not isinstance(contents, dict) or "state_dict" not in contents or "vgen" not in contents:
         raise CheckpointError(f"{path} is not a checkpoint written by vgen train")
     return contents
+
+
+def _check_sums(path: Path) -> None:
+    """Raise zipfile.BadZipFile for a file whose bytes have changed; torch writes checksums and does not read them."""
+    with zipfile.ZipFile(path) as archive:
+        wrong = archive.testzip()
+    if wrong is not None:
+        raise zipfile.BadZipFile(f"the checksum of {wrong} does not fit")
 
 
 def load_weights(
