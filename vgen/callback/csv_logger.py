@@ -1,6 +1,8 @@
 """metrics.csv: every scalar of a run in one table that survives kills and resumes."""
 
 import csv
+import logging
+import math
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from vgen.files import replacing
+
+log = logging.getLogger("vgen")
 
 
 class MetricsCSV(Logger):
@@ -35,6 +39,14 @@ class MetricsCSV(Logger):
         """The run folder holds config.yaml."""
 
     @rank_zero_only
+    def check(self, iteration: int) -> None:
+        """Before a run is continued at `iteration`: tell of rows that were lost; ValueError for a damaged table."""
+        if not self.file.exists() or not self._rows():
+            log.warning(
+                "%s has no rows: what was logged before iteration %d is lost", self.file, iteration + 1
+            )
+
+    @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         if self._columns is None:
             self._open(metrics)
@@ -50,17 +62,22 @@ class MetricsCSV(Logger):
     def _open(self, first: dict[str, float]) -> None:
         rows = self._rows() if self.file.exists() else []
         self._columns = list(rows[0]) if rows else []
-        before = [
-            row
-            for row in rows
-            if row.get("iteration") and float(row["iteration"]) < first.get("iteration", float("inf"))
-        ]
+        before = [row for row in rows if float(row["iteration"]) < first.get("iteration", float("inf"))]
         self._rewrite(before)
 
     def _rows(self) -> list[dict[str, str]]:
-        lines = self.file.read_text().splitlines(keepends=True)
-        # A kill in mid-write leaves a last line without its end.
-        return list(csv.DictReader(line for line in lines if line.endswith("\n")))
+        try:
+            lines = self.file.read_text(encoding="utf-8").splitlines(keepends=True)
+            # A kill in mid-write leaves a last line without its end.
+            rows = list(csv.DictReader(line for line in lines if line.endswith("\n")))
+            for number, row in enumerate(rows, start=2):
+                if None in row or not _is_number(row.get("iteration")):
+                    raise ValueError(f"line {number} is no row of it")
+        except (ValueError, csv.Error) as error:
+            raise ValueError(
+                f"{self.file} is damaged ({error}): mend it, or move it away to go on without its rows"
+            ) from None
+        return rows
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         with replacing(self.file) as partial, partial.open("w", newline="") as file:
@@ -72,3 +89,10 @@ class MetricsCSV(Logger):
 def _text(value: float) -> str:
     value = float(value)
     return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        return text is not None and math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -67,7 +67,7 @@ class Provenance(Callback):
         }
 
     def on_train_start(self, trainer: Trainer, pl_module: VideoGAN) -> None:
-        earlier = json.loads(self.file.read_text()) if self.file.exists() else {}
+        earlier = self._earlier()
         self.record["data"] = trainer.datamodule.describe()  # type: ignore[attr-defined]
         self.record["parameters"] = {
             name: sum(p.numel() for p in getattr(pl_module, name).parameters())
@@ -83,6 +83,18 @@ class Provenance(Callback):
         resumed = earlier.get("resumed", [])
         self.record["resumed"] = [*resumed, {"at_kclips": pl_module.kclips, "on": _now()}] if earlier else []
         self._write(trainer)
+
+    def _earlier(self) -> dict[str, Any]:
+        """What an earlier start of the run has written."""
+        try:
+            earlier = json.loads(self.file.read_text()) if self.file.exists() else {}
+        except ValueError:
+            earlier = None
+        if not isinstance(earlier, dict):
+            raise ValueError(
+                f"{self.file} is damaged: put back a good copy, or move it away to go on without it"
+            )
+        return earlier
 
     def on_train_end(self, trainer: Trainer, pl_module: VideoGAN) -> None:
         self.record |= {"finished": _now(), "kclips": pl_module.kclips}

@@ -28,7 +28,7 @@ def is_finished(run: Path) -> bool:
     """Whether training in this folder reached the length that it was last asked for."""
     try:
         return "finished" in json.loads((run / "provenance.json").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return False
 
 
