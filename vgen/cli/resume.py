@@ -1,16 +1,22 @@
 """`vgen train resume=RUN`: the command that made a run, found in its folder, with what was changed since.
 
-Hydra records the overrides of every job in RUN/.hydra. Composing from them, instead of reading the resolved
-RUN/config.yaml, keeps facts written once tied together: a new `kclips` reaches the trainer and the schedules.
+RUN/.hydra holds the overrides of the job. Composing from them, instead of reading the resolved RUN/config.yaml, keeps
+facts written once tied together: a new `kclips` reaches the trainer and the schedules. It is written in Hydra's own
+form, but not by Hydra, which would do so before the command is accepted: one that is refused would leave the run with
+overrides that are not its own.
 """
 
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from vgen.config import ConfigError
+from vgen.files import replacing
 from vgen.launch.outcome import is_finished
 
 AUTO = "auto"
@@ -37,6 +43,11 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
         return rest if found is None else [*rest, f"output={found.absolute()}"]
     run = Path(wanted[-1]).expanduser()
     recorded = _recorded(run)
+    if recorded is None and (run / "multirun.yaml").is_file():
+        raise ConfigError(
+            f"resume={run}: that is a multirun; give its own command again with output={run}, or one of its folders "
+            "here"
+        )
     if recorded is None:
         raise ConfigError(f"resume={run}: no run of vgen train there (it has no .hydra/overrides.yaml)")
     # of two values for one key Hydra takes the last; of two for one group it takes none
@@ -53,21 +64,53 @@ def _key(override: str) -> str:
     return override.split("=", 1)[0].lstrip("+~")
 
 
+def record_command(run: Path) -> None:
+    """Keep the overrides of the job that is running in its folder."""
+    if not HydraConfig.initialized():  # called by `vgen reproduce`
+        return
+    hydra = HydraConfig.get()
+    with replacing(run / ".hydra" / "overrides.yaml") as partial:
+        OmegaConf.save(hydra.overrides.task, partial)
+    with replacing(run / ".hydra" / "hydra.yaml") as partial:
+        OmegaConf.save({"hydra": hydra}, partial)
+
+
+def read_config(file: Path) -> dict[str, Any] | None:
+    """The resolved configuration of a run; None where there is none that can be read."""
+    try:
+        saved = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return saved if isinstance(saved, dict) and "run_id" in saved else None
+
+
 def _recorded(run: Path) -> list[str] | None:
     """The overrides that made the run in this folder."""
-    file = run / ".hydra" / "overrides.yaml"
+    recorded = _read(run / ".hydra" / "overrides.yaml", list)
+    return None if recorded is None else [str(override) for override in recorded]
+
+
+def _read(file: Path, kind: type) -> Any:
+    """What a file of YAML holds, None where there is none; ConfigError if it is damaged."""
     if not file.is_file():
         return None
-    recorded = yaml.safe_load(file.read_text(encoding="utf-8")) or []
-    return [str(override) for override in recorded]
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, kind):
+        raise ConfigError(
+            f"{file} is damaged: give the run's whole command again, with output={file.parent.parent}"
+        )
+    return found
 
 
 def _config_folder(run: Path, given: list[str]) -> list[str]:
     """The --config-dir that the run was started with, unless a new one is given."""
     if any(a.startswith(("--config-dir", "-cd")) for a in given):
         return []
-    recorded = yaml.safe_load((run / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))
-    sources = recorded["hydra"]["runtime"]["config_sources"]
+    recorded = _read(run / ".hydra" / "hydra.yaml", dict) or {}
+    sources = recorded.get("hydra", {}).get("runtime", {}).get("config_sources", [])
     folders = [source["path"] for source in sources if source["provider"] == "command-line"]
     return ["--config-dir", folders[0]] if folders else []
 

@@ -6,6 +6,7 @@ import sys
 import traceback
 import uuid
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning import Trainer
 
 from vgen.callback import wandb_bridge
+from vgen.callback.csv_logger import MetricsCSV
 from vgen.cli.build import (
     build_data,
     build_model,
@@ -28,6 +30,7 @@ from vgen.cli.build import (
 )
 from vgen.cli.errors import telling, user_message
 from vgen.cli.precision import settle_precision
+from vgen.cli.resume import read_config, record_command
 from vgen.cli.roles import settle_extractors
 from vgen.cli.start_from import start_from
 from vgen.config import CONF_DIR, ConfigError, plain
@@ -38,7 +41,8 @@ from vgen.launch.outcome import direction, is_finished, objective
 from vgen.launch.plugins import register
 from vgen.launch.processes import other_ranks, process_count
 from vgen.launch.run_folders import PLACE
-from vgen.training.checkpoint import read_checkpoint
+from vgen.launch.run_lock import alone_in
+from vgen.training.checkpoint import CheckpointError, read_checkpoint
 from vgen.training.video_gan import VideoGAN
 
 log = logging.getLogger("vgen")
@@ -76,6 +80,11 @@ def train(config: DictConfig) -> None:
     if config.resume is not None:
         raise ConfigError("resume= acts before the configuration is composed: give it on the command line")
     run = Path(config.paths.run)
+    with alone_in(run) if _first_process() else nullcontext():
+        _train(config, run)
+
+
+def _train(config: DictConfig, run: Path) -> None:
     for key in ("path", "split_file", "labels"):
         value = config.data.get(key)
         if value and (key != "labels" or value.lower().endswith((".csv", ".json"))):
@@ -85,8 +94,8 @@ def train(config: DictConfig) -> None:
     data = build_data(config)
     settle_classes(config, data.source)
     last = run / "checkpoints" / "last.ckpt"
-    reached = read_checkpoint(last)["vgen"] if last.exists() else None
-    saved = reached["config"] if reached else None
+    reached = _read_last(last)
+    saved = reached["config"] if reached else _config_of_finished(run)
     settle_precision(config, saved)
     if "metrics" in config.callback:
         settle_extractors(config)
@@ -98,14 +107,15 @@ def train(config: DictConfig) -> None:
     model = build_model(config, data.sampler)
     if saved:
         _check_same_run(run, saved, plain(config))
-    complete = is_finished(run) and not wandb_bridge.was_cut(run)
-    if reached and complete and reached["iteration"] >= config.trainer.max_steps:
+    if saved and _is_complete(run, config, reached, saved):
         log.info("finished already: %s", run)
         return
     count = process_count(config.trainer.accelerator, config.trainer.devices)
     model.check_division(count * config.trainer.num_nodes)
     if config.start_from is not None and not reached:
         start_from(model, config.start_from)
+    if _first_process():
+        record_command(run)
     data.prepare_data()
     data.setup()
     if _first_process():
@@ -132,6 +142,9 @@ def fit(
             log.info("training to %g kclips in %s", config.kclips, config.paths.run)
         else:
             log.info("continuing %s to %g kclips", checkpoint, config.kclips)
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsCSV):
+                    logger.check(reached)
             wandb_bridge.repeat_rows(trainer.loggers, Path(config.paths.run) / "metrics.csv", reached)
         resumed = None if checkpoint is None else str(checkpoint)
         trainer.fit(model, datamodule=data, ckpt_path=resumed, weights_only=True)
@@ -171,12 +184,51 @@ def _check_same_run(run: Path, saved: dict[str, Any], new: dict[str, Any]) -> No
         )
 
 
+def _read_last(last: Path) -> dict[str, Any] | None:
+    """What vgen keeps in last.ckpt, None where there is none yet; a damaged one is told with what to do."""
+    if not last.exists():
+        return None
+    try:
+        return read_checkpoint(last)["vgen"]
+    except CheckpointError as error:
+        others = sorted(file.name for file in last.parent.glob("*.ckpt") if file != last)
+        instead = f" or a copy of {' or '.join(others[-2:])}" if others else ""
+        raise CheckpointError(
+            f"{error}; to continue, put back a good copy of it{instead} under its name, or remove it to begin anew"
+        ) from error
+
+
+def _config_of_finished(run: Path) -> dict[str, Any] | None:
+    """The configuration of a finished run whose last.ckpt was removed: it is not trained anew unasked."""
+    if not is_finished(run):
+        return None
+    saved = read_config(run / "config.yaml")
+    if saved is None:
+        raise ConfigError(
+            f"{run} holds a finished run without last.ckpt and config.yaml: give another output="
+        )
+    return saved
+
+
+def _is_complete(
+    run: Path, config: DictConfig, reached: dict[str, Any] | None, saved: dict[str, Any]
+) -> bool:
+    """Whether nothing is left to do; ConfigError if a run is to be made longer without a checkpoint."""
+    asked = config.trainer.max_steps
+    if reached:
+        return is_finished(run) and not wandb_bridge.was_cut(run) and reached["iteration"] >= asked
+    if saved["trainer"]["max_steps"] >= asked:
+        return True
+    raise ConfigError(
+        f"{run} was finished at {saved['kclips']:g} kclips and its checkpoints/last.ckpt is gone: put it back to "
+        "go on, or give another output= for a new run"
+    )
+
+
 def _begun_run_id(config_file: Path, config: DictConfig) -> str | None:
     """The id of the same run if it was begun in this folder but killed before its first checkpoint."""
-    if not config_file.is_file():
-        return None
-    begun = yaml.safe_load(config_file.read_text())
-    return None if differing_keys(begun, plain(config), MAY_CHANGE) else begun["run_id"]
+    begun = read_config(config_file)
+    return None if begun is None or differing_keys(begun, plain(config), MAY_CHANGE) else begun["run_id"]
 
 
 def _clear_up(run: Path) -> None:
@@ -216,6 +268,7 @@ def _quiet() -> None:
         ".*resuming from a checkpoint that ended before the epoch ended.*",  # the sampler's position is restored
         ".*find_unused_parameters=True was specified.*",
         ".*could not find the monitored key.*",
+        ".*The dirpath has changed from.*",  # a run folder may be moved: BestModelCheckpoint follows it
         ".*module.s. in eval mode at the start of training.*",  # the averaged generator always is
         ".*manual optimization and every_n_train_steps.*",  # after the step is what is wanted
         ".*isinstance.treespec, LeafSpec.*",
