@@ -1,5 +1,6 @@
 import io
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -239,3 +240,19 @@ def test_markdown_is_escaped():
     assert lines[0] == r"|  | n | fvd\_x ↓<br>s\[1\] | kvd ↑<br>s\|2 |"
     assert all(line.replace(r"\|", "").count("|") == 5 for line in lines)
     assert "**1.0 ± 0.5**" in lines[2]
+
+
+def test_latex_gives_each_crossed_factor_a_column(make_run, table):
+    for loss in ("hinge", "wgan"):
+        for weight in (1, 10):
+            config = {"seed": 0, "loss": loss, "weight": weight}
+            make_run(f"{loss}/{weight}", config=config, csv=SPEED, metrics={"fvd/x": 1.0})
+    sheet = table()[1]
+    assert sheet.names[0] == "loss=hinge, weight=1"
+    lines = latex_table(replace(sheet, corner="minus x")).splitlines()
+    assert lines[0] == r"\begin{tabular}{llrrrr}"
+    assert [line.split(" &")[:3] for line in (lines[2], lines[4])] == [
+        ["loss", " weight", " n"],
+        ["hinge", " 1", " 1"],
+    ]
+    assert lines[-2] == r"\multicolumn{6}{l}{\footnotesize minus x} \\"

@@ -18,6 +18,7 @@ from vgen.report.table import (
     Sheet,
     arrow,
     decimals,
+    factor_columns,
     full_stamp,
     measures_of,
     signed,
@@ -99,7 +100,9 @@ def difference_sheet(rows: Sequence[Row], baseline: Row, table: pd.DataFrame) ->
         for row, out in zip(others, cells, strict=True):
             line = lines.get(row.name)
             out += [Cell(NOTHING), Cell(NOTHING)] if line is None else _cells(line, places)
-    return Sheet(headings, [row.name for row in others], cells, corner=f"minus {baseline.name}")
+    names, corner = [row.name for row in others], f"minus {baseline.name}"
+    keys, values = factor_columns(others)
+    return Sheet(headings, names, cells, corner=corner, keys=keys, values=values)
 
 
 def difference_notes(baseline: Row, table: pd.DataFrame) -> list[str]:

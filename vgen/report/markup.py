@@ -62,31 +62,35 @@ def markdown_list(notes: Sequence[str]) -> str:
 def latex_table(sheet: Sheet, notes: Sequence[str] = ()) -> str:
     """A tabular for a document that loads booktabs; marks in the headings refer to the stamps below it.
 
-    Notes (what runs are missing ...) become comments.
+    Names that are made of factors get a column for each, since a page of paper is narrow. Notes (what runs are
+    missing ...) become comments.
     """
     stamps = list(dict.fromkeys(heading.stamp for heading in sheet.headings if heading.stamp))
-    heads = [escape_latex(sheet.corner)]
+    names = sheet.values or [[name] for name in sheet.names]
+    heads = [escape_latex(key) for key in sheet.keys or [sheet.corner]]
+    columns = f"{'l' * len(heads)}{'r' * len(sheet.headings)}"
     for heading in sheet.headings:
         mark = f"$^{{{_mark(stamps.index(heading.stamp))}}}$" if heading.stamp else ""
         heads.append(f"{escape_latex(heading.name)} {escape_latex(heading.arrow)}".rstrip() + mark)
     lines = [f"% {' '.join(note.split())}" for note in notes]
     lines += [
-        rf"\begin{{tabular}}{{l{'r' * len(sheet.headings)}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         *_latex_span(sheet),
         _latex_line(heads),
         r"\midrule",
     ]
-    for name, cells in zip(sheet.names, sheet.cells, strict=True):
-        lines.append(
-            _latex_line([escape_latex(name), *(_bold(c, escape_latex, r"\textbf{{{}}}") for c in cells)])
-        )
+    for name, cells in zip(names, sheet.cells, strict=True):
+        numbers = [_bold(cell, escape_latex, r"\textbf{{{}}}") for cell in cells]
+        lines.append(_latex_line([*map(escape_latex, name), *numbers]))
     if sheet.real:
-        lines += [r"\midrule", _latex_line([REAL, *(escape_latex(cell.text) for cell in sheet.real)])]
+        real = [REAL, *[""] * (len(names[0]) - 1), *(escape_latex(cell.text) for cell in sheet.real)]
+        lines += [r"\midrule", _latex_line(real)]
     lines.append(r"\bottomrule")
-    for i, stamp in enumerate(stamps):
-        span = rf"\multicolumn{{{len(heads)}}}{{l}}"
-        lines.append(rf"{span}{{\footnotesize $^{{{_mark(i)}}}$ {escape_latex(stamp)}}} \\")
+    below = [rf"$^{{{_mark(i)}}}$ {escape_latex(stamp)}" for i, stamp in enumerate(stamps)]
+    if sheet.keys and sheet.corner:
+        below.append(escape_latex(sheet.corner))
+    lines += [rf"\multicolumn{{{len(heads)}}}{{l}}{{\footnotesize {line}}} \\" for line in below]
     return "\n".join([*lines, r"\end{tabular}"]) + "\n"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from vgen.report.compare import Row
+from vgen.report.naming import name_of
 from vgen.report.scores import DURING_TRAINING, Measure, Score
 from vgen.report.student import quantile
 
@@ -41,7 +42,8 @@ class Sheet:
     """What all printed tables show: a name and one cell per heading for each row.
 
     `real`: one cell per heading for the row of the real clips, [] if no metric has a value for them. `corner` says what
-    the names are, `span` what all headings are, "" where that needs no word.
+    the names are, `span` what all headings are, "" where that needs no word. `keys` and, for each row, `values`: the
+    factors whose settings make up the names, where they are the same two or more in all rows; else [].
     """
 
     headings: list[Heading]
@@ -50,6 +52,8 @@ class Sheet:
     real: list[Cell] = field(default_factory=list)
     corner: str = ""
     span: str = ""
+    keys: list[str] = field(default_factory=list)
+    values: list[list[str]] = field(default_factory=list)
 
 
 def measures_of(rows: Sequence[Row]) -> list[Measure]:
@@ -178,7 +182,19 @@ def make_sheet(
         for speed, out in zip(speeds, cells, strict=True):
             out.append(Cell(NOTHING if speed is None else f"{speed:.3g}" if speed < 100 else f"{speed:.0f}"))
     real += [Cell(NOTHING)] * (len(headings) - len(real))
-    return Sheet(headings, [row.name for row in rows], cells, real if set(real) != {Cell(NOTHING)} else [])
+    real = real if set(real) != {Cell(NOTHING)} else []
+    keys, values = factor_columns(rows)
+    return Sheet(headings, [row.name for row in rows], cells, real, keys=keys, values=values)
+
+
+def factor_columns(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """`keys` and `values` of a sheet of these rows."""
+    named = [[factor for factor in row.factors if factor[0] not in row.unnamed] for row in rows]
+    keys = [[key for key, _ in own] for own in named]
+    complete = all(row.name == name_of(own) for row, own in zip(rows, named, strict=True))
+    if not rows or not complete or len(keys[0]) < 2 or any(own != keys[0] for own in keys):
+        return [], []
+    return keys[0], [[label for _, label in own] for own in named]
 
 
 def _column(scores: pd.DataFrame, measure: Measure) -> pd.DataFrame:
