@@ -35,6 +35,13 @@ def test_a_path_that_exists_is_one_text(name: str, tmp_path: Path) -> None:
     assert value_of(f"checkpoint={tmp_path / name}") == str(tmp_path / name)
 
 
+def test_paths_in_a_list_are_texts(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("videos (1)", "größe", "a [b] & c", "plain")]
+    for path in paths:
+        path.mkdir()
+    assert value_of(f"runs=[{','.join(map(str, paths))}]") == list(map(str, paths))
+
+
 @pytest.mark.parametrize("name", ["a[1]", "a,b=2"])
 def test_a_folder_to_be_made_is_one_text(name: str) -> None:
     assert value_of(f"output=runs/{name}") == f"runs/{name}"

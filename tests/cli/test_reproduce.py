@@ -87,6 +87,18 @@ def test_what_only_one_has_counts_as_not_reproduced(tmp_path: Path) -> None:
     assert found.missing == ["loss/d", "loss/g"]
 
 
+def test_a_measure_at_the_end_of_a_run_that_was_made_longer_is_not_missed(tmp_path: Path) -> None:
+    rows = {"one": "1,8,2\n2,7,2\n3,6,2\n", "two": "1,,2\n2,,2\n3,6,2\n"}
+    for name, ends in (("one", [1.0]), ("two", [])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.csv").write_text(f"kclips,fvd/x,loss/d\n{rows[name]}")
+        (tmp_path / name / "config.yaml").write_text("seed: 1\n")
+        resumed = {"resumed": [{"at_kclips": end} for end in ends]}
+        (tmp_path / name / "provenance.json").write_text(json.dumps(resumed))
+    found = compare_run_folders(tmp_path / "one", tmp_path / "two", tolerance=0.0)
+    assert [(d.name, d.at) for d in found.beyond] == [("fvd/x", "2 kclips")]
+
+
 def test_a_folder_without_a_run_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

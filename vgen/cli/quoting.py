@@ -5,6 +5,8 @@ from pathlib import Path
 
 from vgen.launch.jobs import quoted as as_text
 
+_OTHER = re.compile(r"[,=()\[\]{}&;#!'\"]")
+
 
 def quoted(key: str, value: str) -> str:
     """`key=value` for Hydra, with `value` as it is."""
@@ -23,7 +25,7 @@ def quote_argument(argument: str) -> str:
     if not value.isascii():  # Hydra's grammar has no place for it
         return quoted(key, value)
     meant = key == "output" or _exists(value)  # of what is to be made nothing exists yet
-    return quoted(key, value) if meant and re.search(r"[,=()\[\]{}&;#!'\"]", value) else argument
+    return quoted(key, value) if meant and _OTHER.search(value) else argument
 
 
 def _exists(path: str) -> bool:
@@ -35,9 +37,13 @@ def _exists(path: str) -> bool:
 
 
 def _quote_words(value: str) -> str:
-    """`[trainer=gpu,workers=4]` with each `key=value` in it as one text."""
-    if not value.endswith("]") or "=" not in value or re.search("[\"']", value):
+    """`[trainer=gpu,workers=4]` with each `key=value` or path of other characters in it as one text."""
+    if not value.endswith("]") or re.search("[\"']", value):
         return value
     # commas within brackets belong to a word
     words = re.findall(r"(?:\[[^\]]*\]|[^,\[\]])+", value[1:-1])
-    return f"[{','.join(as_text(word.strip()) if '=' in word else word for word in words)}]"
+
+    def is_text(word: str) -> bool:
+        return "=" in word or not word.isascii() or (bool(_OTHER.search(word)) and _exists(word.strip()))
+
+    return f"[{','.join(as_text(word.strip()) if is_text(word) else word for word in words)}]"

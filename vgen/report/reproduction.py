@@ -100,10 +100,30 @@ def compare_run_folders(original: Path, copy: Path, *, tolerance: float) -> Comp
     """
     settings = _differing(_setting(original), _setting(copy))
     old, new = _numbers(original), _numbers(copy)
-    deviations = [_largest(name, old[name], new[name]) for name in old if name in new and len(old[name])]
+    for name, at in _only_at_earlier_ends(original, old, new):
+        old[name] = old[name].drop(at)
+    deviations = [
+        _largest(name, old[name], new[name])
+        for name in old
+        if name in new and len(old[name]) + len(new[name])
+    ]
     deviations.sort(key=lambda d: -d.relative)
     missing = sorted(old.keys() ^ new.keys())
     return Comparison(settings, deviations, missing, tolerance)
+
+
+def _only_at_earlier_ends(
+    run: Path, old: dict[str, pd.Series], new: dict[str, pd.Series]
+) -> list[tuple[str, float]]:
+    """Names and places where only a run that was made longer has a number: it had ended and was measured there."""
+    resumed = read_json(run / "provenance.json").get("resumed") or []
+    ends = {float(start["at_kclips"]) for start in resumed}
+    return [
+        (name, at)
+        for name, values in old.items()
+        for at in ends.intersection(values.index)
+        if name in new and at not in new[name].index
+    ]
 
 
 def _setting(run: Path) -> dict[str, Any]:
@@ -138,7 +158,10 @@ def _numbers(run: Path) -> dict[str, pd.Series]:
         if not str(name).startswith(UNREPEATABLE)
     }
     for name, entry in read_json(run / "metrics.json").get("metrics", {}).items():
-        found[f"{name} (metrics.json)"] = pd.Series({"evaluated": float(entry["value"])})
+        value = entry.get("value") if isinstance(entry, dict) else None
+        found[f"{name} (metrics.json)"] = pd.Series(
+            {"evaluated": math.nan if value is None else float(value)}
+        )
     return found
 
 
@@ -152,7 +175,7 @@ def _largest(name: str, old: pd.Series, new: pd.Series) -> Deviation:
 
 
 def _relative(old: float, new: float) -> float:
-    if old == new:
+    if old == new or (math.isnan(old) and math.isnan(new)):
         return 0.0
     difference = abs(old - new) / max(abs(old), abs(new))
     return math.inf if math.isnan(difference) else difference
