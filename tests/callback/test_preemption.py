@@ -28,11 +28,12 @@ def train(folder: Path, steps: int, *callbacks: Callback, checkpoint: Path | Non
     return fit(toy_gan(), folder, steps, checkpoint, callbacks=chosen, enable_checkpointing=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT])
 def test_a_signal_ends_the_run_and_the_checkpoint_continues_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)]
+    handled = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)
+    before = [signal.getsignal(n) for n in handled]
     whole = train(tmp_path / "whole", 8)
     seen: list[int] = []
     with pytest.raises(Preempted) as raised:
@@ -42,10 +43,26 @@ def test_a_signal_ends_the_run_and_the_checkpoint_continues_it(
     assert number.name in str(raised.value)
     assert seen[-1] == 5
     assert read_checkpoint(tmp_path / "last.ckpt")["vgen"]["iteration"] == 5
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)] == before
+    assert [signal.getsignal(n) for n in handled] == before
     continued = train(tmp_path, 8, checkpoint=tmp_path / "last.ckpt")
     for name, value in whole.state_dict().items():
         assert torch.equal(value, continued.state_dict()[name]), name
+
+
+def test_a_second_interrupt_ends_the_run_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    before = signal.getsignal(signal.SIGINT)
+    twice = EachStep(lambda *_: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
+    try:
+        with pytest.raises(SystemExit) as raised:  # Lightning's
+            train(tmp_path, 8, twice)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert isinstance(raised.value.__context__, KeyboardInterrupt)
+    assert not (tmp_path / "last.ckpt").exists()
+    assert "Ctrl-C again stops at once" in capfd.readouterr().err
 
 
 def test_a_run_that_is_complete_is_not_called_preempted(tmp_path: Path) -> None:

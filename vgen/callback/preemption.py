@@ -2,7 +2,8 @@
 
 Slurm sends SIGTERM before a requeue or a preemption and, if asked (`sbatch --signal=USR1@120`), USR1 before the time
 is up; submitit uses USR2. Lightning's own handlers save from inside the signal handler, in the middle of a step and on
-each process by itself; here the running iteration is completed and all processes stop after the same one.
+each process by itself; here the running iteration is completed and all processes stop after the same one. Ctrl-C does
+the same; given again it ends the run at once.
 """
 
 import logging
@@ -23,6 +24,7 @@ from vgen.training.video_gan import VideoGAN
 log = logging.getLogger("vgen")
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_STOPPING = b"\nvgen: stopping after this iteration, with a checkpoint; Ctrl-C again stops at once, without\n"
 
 
 class Preempted(SystemExit):
@@ -63,12 +65,19 @@ class Preemption(
         # Lightning sets its own handlers after this hook, and takes them back at the end.
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.getsignal(number) for number in SIGNALS}
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in a shell's background
+                self._before[signal.SIGINT] = signal.default_int_handler
 
     def on_train_start(self, trainer: Trainer, pl_module: VideoGAN) -> None:
         for number in self._before:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            if self._came == number:
+                self._restore()
+                raise KeyboardInterrupt
+            os.write(2, _STOPPING)  # not by print or logging, which this may interrupt
         self._came = number
 
     def on_train_batch_end(
@@ -95,6 +104,8 @@ class Preemption(
             )  # fmt: skip
         before: Callable[..., Any] | int | None = self._before.get(number)
         self._restore()
+        if number == signal.SIGINT:
+            raise Preempted(number)
         if callable(before):
             before(number, None)
         if self.requeue and trainer.is_global_zero and (number == signal.SIGTERM or not callable(before)):

@@ -150,6 +150,12 @@ def fit(
         trainer.fit(model, datamodule=data, ckpt_path=resumed, weights_only=True)
         _end_if_skipped(trainer, model)
         failed = trainer.interrupted
+    except SystemExit as end:
+        if isinstance(
+            end.__context__, KeyboardInterrupt
+        ):  # which Lightning turns into an exit without a word
+            raise KeyboardInterrupt from None
+        raise
     finally:
         wandb_bridge.finish(trainer.loggers, failed=failed)
         upload = wandb_bridge.sync_command(trainer.loggers)
