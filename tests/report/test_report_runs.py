@@ -94,11 +94,11 @@ def test_a_metric_that_ended_in_nan_gives_no_number(make_run):
         ("kclips,loss/d\n1,2\n2,3,4\n", "metrics.csv cannot be read"),
     ],
 )
-def test_runs_without_curves_are_left_out_with_a_reason(make_run, csv, reason):
-    runs, problems = read_runs([make_run("a", config=CONFIG, csv=csv)])
-    assert runs == []
-    assert problems[0].left_out
-    assert reason in problems[0].reason
+def test_runs_without_curves_have_a_reason_and_no_number(make_run, csv, reason):
+    run, problems = read_one(make_run("a", config=CONFIG, csv=csv))
+    assert run.curves.empty
+    assert run.scores == {}
+    assert reason in problems[0]
 
 
 def test_an_evaluated_run_survives_a_damaged_csv(make_run):

@@ -256,3 +256,14 @@ def test_latex_gives_each_crossed_factor_a_column(make_run, table):
         ["hinge", " 1", " 1"],
     ]
     assert lines[-2] == r"\multicolumn{6}{l}{\footnotesize minus x} \\"
+
+
+def test_a_method_that_always_failed_keeps_its_row(make_run, table):
+    add(make_run, "a", [1.0, 2.0])
+    for seed in range(2):
+        make_run(f"b/{seed}", config={"seed": seed, "method": "b"}, csv=None)
+    sheet = table()[1]
+    assert sheet.names == ["method=a", "method=b"]
+    assert [heading.name for heading in sheet.headings][:2] == ["n", "fvd/x"]
+    assert [cell.text for cell in sheet.cells[1][:2]] == ["2", NOTHING]
+    assert not any(heading.stamp.startswith("during") for heading in sheet.headings)

@@ -136,6 +136,8 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[Problem]]:
     """All readable runs of `folders`, and what is wrong with any run.
 
+    A run without any number keeps its row: that a method diverged is a result too.
+
     Runs without metrics.json get the last values of the metric columns of metrics.csv. As soon as one run
     needs that, all runs get these columns (beside those of metrics.json), so that there is something to
     compare with.
@@ -164,7 +166,7 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[Problem]]:
         raise FileNotFoundError(
             f"runs={given}: no run in or below it (a run is a folder with config.yaml and metrics.csv)"
         )
-    if any(not run.evaluation for run in runs):
+    if any(not run.evaluation and len(run.curves) for run in runs):
         known = {
             measure.metric: score.higher_is_better for run in runs for measure, score in run.scores.items()
         }
@@ -218,10 +220,7 @@ def _read_run(path: Path, name: str) -> tuple[Run | None, list[Problem]]:
             f"its numbers are those of the checkpoint at {evaluated:g} kclips; it was trained to {end:g}"
         )
 
-    nothing = not scores and curves.empty
-    problems = [Problem(name, "; ".join(said), nothing)] if said else []
-    if nothing:
-        return None, problems
+    problems = [Problem(name, "; ".join(said), False)] if said else []
     samples = tuple(sorted((path / "samples").glob("*.mp4"), key=lambda file: natural_key(file.stem)))
     return Run(name, path, config, curves, diverged, scores, evaluation, provenance, samples), problems
 
