@@ -39,6 +39,8 @@ def user_message(error: BaseException, command: str) -> str | None:
     if isinstance(error, MissingMandatoryValue):
         key = re.search(r"Missing mandatory value: (\S+)", text) or re.search(r"full_key: (\S+)", text)
         return f"{key[1]}=... must be given (vgen {command} --help)" if key else text
+    if text.startswith("Unable to configure handler") and isinstance(error.__cause__, OSError):
+        return f"{error.__cause__}; give an output= that can be written to"  # of Hydra's log file
     if isinstance(error, ConfigCompositionException | MissingConfigException):
         return _composition_message(error, text, command)
     if isinstance(error, OmegaConfBaseException | HydraException | yaml.YAMLError):
