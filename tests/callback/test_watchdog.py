@@ -160,3 +160,14 @@ def test_gradient_norms_are_those_of_the_step(tmp_path: Path) -> None:
 def test_an_unknown_action_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="choose ignore, warn, rollback or stop"):
         watchdog(tmp_path, leak="panic")
+
+
+def test_speed_and_memory_are_of_the_process_and_not_continued() -> None:
+    before, after = (Watchdog(folder="x", frames=FRAMES, stride=1) for _ in range(2))
+    for symptom in before.symptoms.values():
+        symptom.look(100.0)
+    after.load_state_dict(before.state_dict())
+    assert after.symptoms["stall"].look(1.0) is None
+    assert after.symptoms["stall"].history == [1.0, 0.0]
+    assert after.symptoms["leak"].history == [0.0, 0.0]
+    assert after.symptoms["collapse"].history == before.symptoms["collapse"].history

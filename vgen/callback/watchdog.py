@@ -23,6 +23,9 @@ PLAYERS = {"g": "generator", "d": "discriminator"}
 # In the order in which they are told; an action on the first says nothing of the others.
 CONDITIONS = ("non_finite", "explosion", "saturation", "collapse", "stall", "leak")
 
+# A run may be continued on another machine: its speed and memory there are no fault of the run.
+OF_THE_PROCESS = ("stall", "leak")
+
 
 class Looks(NamedTuple):
     """What is looked at after an iteration: losses for NaN, weights for NaN, scalars, the diversity of clips."""
@@ -152,13 +155,18 @@ class Watchdog(Callback):
     def state_dict(self) -> dict[str, Any]:
         return {
             "put_back": self.put_back,
-            "history": {name: list(symptom.history) for name, symptom in self.symptoms.items()},
+            "history": {
+                name: list(symptom.history)
+                for name, symptom in self.symptoms.items()
+                if name not in OF_THE_PROCESS
+            },
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.put_back = int(state_dict["put_back"])
         for name, history in state_dict["history"].items():
-            self.symptoms[name].history = [float(value) for value in history]
+            if name not in OF_THE_PROCESS:  # older checkpoints have them
+                self.symptoms[name].history = [float(value) for value in history]
 
     # Looking
 
