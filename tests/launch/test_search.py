@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
+from vgen.config import ConfigError
 from vgen.launch.jobs import Ended, Job, Jobs, SweepError
 from vgen.launch.search import Search
 from vgen.launch.space import distribution, word
@@ -192,3 +195,22 @@ def test_every_choice_is_composed_before_the_first_trial(tmp_path: Path) -> None
         "loss=b",
         "loss=c",
     }
+
+
+def test_a_search_in_use_is_left_alone(tmp_path: Path) -> None:
+    search(tmp_path, trials=1)
+    other = (
+        "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX)\n"
+        "print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", other, str(tmp_path / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(ConfigError, match="works on"):
+            search(tmp_path, trials=2)
+        process.kill()
+    assert len(trials(tmp_path)) == 1
+    search(tmp_path, trials=2)
+    assert len(trials(tmp_path)) == 2

@@ -22,6 +22,7 @@ from vgen import rng
 from vgen.files import replacing
 from vgen.launch.jobs import LENGTH_AND_PLACE, Ended, Job, Jobs, SweepError
 from vgen.launch.outcome import direction
+from vgen.launch.run_lock import alone_in
 from vgen.launch.space import distribution, word
 
 if TYPE_CHECKING:
@@ -92,11 +93,12 @@ class Search(Sweeper):
         ]
         self.jobs.check(_every_choice(overrides))
         self.jobs.begin()
-        study = self._study(space, fixed)
-        while batch := self._next(study, space):
-            self._run(study, batch, fixed)
-            self._write_summary(study)
-        return self._conclude(study)
+        with alone_in(self.jobs.folder):  # another process would take running trials for interrupted ones
+            study = self._study(space, fixed)
+            while batch := self._next(study, space):
+                self._run(study, batch, fixed)
+                self._write_summary(study)
+            return self._conclude(study)
 
     def _check_settings(self) -> None:
         # Not in the constructor: Hydra would wrap the message in its own.
