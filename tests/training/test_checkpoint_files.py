@@ -121,3 +121,14 @@ def test_a_run_folder_stands_for_its_best_then_its_last(tmp_path: Path) -> None:
     assert find_checkpoint(folder / "last.ckpt") == folder / "last.ckpt"
     with pytest.raises(FileNotFoundError, match="no such run folder"):
         find_checkpoint(tmp_path / "nothing")
+
+
+def test_changed_bytes_are_found(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {"weight": torch.arange(1000.0)}, "vgen": {}}, file)
+    read_checkpoint(file)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match="the checksum of"):
+        read_checkpoint(file)

@@ -168,7 +168,9 @@ def _latex_matrices(matrices: Sequence[Matrix], notes: Sequence[str]) -> str:
     lines = [f"% {' '.join(note.split())}" for note in notes]
     for matrix in matrices:
         title = rf"{escape_latex(matrix.title)} {{\footnotesize {escape_latex(matrix.stamp)}}}"
-        lines += ["", rf"\noindent {title}\\*[2pt]", latex_table(matrix.sheet) + r"\par\medskip"]
+        # in a box: a page may end between two matrices, but not between one and its title
+        lines += ["", rf"\noindent\parbox{{\linewidth}}{{{title}\\[2pt]"]
+        lines.append(latex_table(matrix.sheet).rstrip() + r"}\par\medskip")
     return "\n".join(lines) + "\n"
 
 

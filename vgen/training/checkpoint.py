@@ -30,7 +30,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         needed, free = _tensor_bytes(checkpoint), shutil.disk_usage(target.parent).free
         try:
             if free < needed:
-                raise OSError(f"{needed / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
+                raise OSError(f"{needed / 1e6:.3g} MB needed, {free / 1e6:.3g} MB free")
             with partial.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
