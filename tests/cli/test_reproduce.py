@@ -37,6 +37,7 @@ def test_the_same_machine_gives_the_same_numbers(run: Path, capsys: pytest.Captu
     main(["reproduce", f"run={run}"])
     copy = run.with_name("original_again")
     written = json.loads((copy / "reproduction.json").read_text())
+    assert not (copy / ".hydra").exists()  # it was made by another command than vgen train
     assert written["reproduced"]
     assert written["exact"]
     assert not written["differing_settings"]

@@ -66,8 +66,8 @@ def _key(override: str) -> str:
 
 def record_command(run: Path) -> None:
     """Keep the overrides of the job that is running in its folder."""
-    if not HydraConfig.initialized():  # called by `vgen reproduce`
-        return
+    if not HydraConfig.initialized() or HydraConfig.get().job.config_name != "train":
+        return  # `vgen reproduce` trains too
     hydra = HydraConfig.get()
     with replacing(run / ".hydra" / "overrides.yaml") as partial:
         OmegaConf.save(hydra.overrides.task, partial)
