@@ -67,3 +67,11 @@ def test_frozen_parts_stay_and_the_rest_moves(tmp_path: Path, pattern: str) -> N
 def test_what_cannot_be_is_said(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         toy_gan(**changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("clip_norm", -1.0), ("ema_ramp_up", 0.0), ("ema_half_life", -1.0)]
+)
+def test_a_value_out_of_its_range_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name}={value}: must be"):
+        toy_gan(**{name: value})

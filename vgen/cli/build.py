@@ -26,8 +26,8 @@ from vgen.training.plain import NoProfiler
 from vgen.training.video_gan import VideoGAN
 
 _PLAIN_VALUES = {
-    "seed": int, "batch": int, "kclips": float, "workers": int, "prefetch": int | None, "flip": bool, "log_every": int,
-    "sample_every": float, "metric_every": float, "checkpoint_every": float,
+    "seed": int, "width": int, "batch": int, "kclips": float, "workers": int, "prefetch": int | None, "flip": bool,
+    "log_every": int, "sample_every": float, "metric_every": float, "checkpoint_every": float,
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def check_values(config: DictConfig) -> None:
         problem = type_problem(kind, config[key])
         if problem:
             raise ConfigError(f"{key}={config[key]}: {problem}")
-    for key in ("batch", "log_every", "kclips", "sample_every", "metric_every", "checkpoint_every"):
+    for key in ("width", "batch", "log_every", "kclips", "sample_every", "metric_every", "checkpoint_every"):
         if config[key] <= 0:
             raise ConfigError(f"{key}={config[key]}: must be above 0")
 

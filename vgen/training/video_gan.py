@@ -90,6 +90,11 @@ class VideoGAN(LightningModule):
         for name, value in {"batch": batch, "d_steps": d_steps, "accumulate": accumulate}.items():
             if value < 1:
                 raise ValueError(f"{name}={value}: must be at least 1")
+        for name, value in {"clip_norm": clip_norm, "ema_ramp_up": ema_ramp_up}.items():
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}={value}: must be above 0, or null")
+        if not ema_half_life >= 0:
+            raise ValueError(f"ema_half_life={ema_half_life}: must be 0 (no average) or more")
         self.automatic_optimization = False
         self.channels_last = channels_last
         prepare(regularizers or {}, "generator", generator)
