@@ -64,3 +64,9 @@ def test_one_process_starts_nothing() -> None:
 )
 def test_device_counts_on_a_cpu(devices: int | str | list[int], count: int) -> None:
     assert process_count("cpu", devices) == count
+
+
+@pytest.mark.parametrize("devices", [0, -2, "0", []])
+def test_no_devices_are_refused(devices: int | str | list[int]) -> None:
+    with pytest.raises(ValueError, match="must be at least 1, or -1 for all"):
+        process_count("cpu", devices)

@@ -32,9 +32,11 @@ _OF_THE_JOB = ("SLURM_CONF", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_
 
 
 def process_count(accelerator: str, devices: int | str | Sequence[int]) -> int:
-    """How many processes `trainer.devices` means on this machine."""
+    """How many processes `trainer.devices` means on this machine; ValueError where it means none."""
     if isinstance(devices, str) and devices not in ("auto", "-1"):
         devices = [int(d) for d in devices.split(",")] if "," in devices else int(devices)
+    if devices == [] or (isinstance(devices, int) and (devices == 0 or devices < -1)):
+        raise ValueError(f"trainer.devices={devices}: must be at least 1, or -1 for all")
     if isinstance(devices, int) and devices != -1:
         return devices
     if isinstance(devices, Sequence) and not isinstance(devices, str):
