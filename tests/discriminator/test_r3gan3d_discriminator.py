@@ -129,3 +129,15 @@ def test_what_is_refused():
             make(patch=patch)
     with pytest.raises(ValueError, match=r"image_frames=5 must lie between 0 and the 4"):
         make(image_frames=5)
+
+
+def test_the_centre_is_the_grey_level_that_counts_as_zero():
+    clip = clips()
+    black = clip.with_video(torch.full_like(clip.video, -1.0))
+    plain, centred = make(), make(centre=-1.0)
+    moved = plain(clip.with_video(clip.video + 1)).logits["video"]
+    torch.testing.assert_close(centred(clip).logits["video"], moved)
+    assert not torch.allclose(plain(black).logits["video"], centred(black).logits["video"])
+
+    with pytest.raises(ValueError, match=r"centre=2"):
+        make(centre=2.0)

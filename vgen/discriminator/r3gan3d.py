@@ -40,6 +40,8 @@ class R3GAN3DDiscriminator(nn.Module):
         expansion: of the width inside a block.
         group_width: channels in a group of the convolutions in space and in time.
         patch: height and width in pixels of what a position of the first map sees; R3GAN has 1.
+        centre: grey level in [-1, 1] that the first layer takes for 0; R3GAN has 0. At that of a flat background the
+            layers' kinks lie where objects differ from it.
     """
 
     def __init__(
@@ -57,15 +59,19 @@ class R3GAN3DDiscriminator(nn.Module):
         expansion: int = 2,
         group_width: int = 16,
         patch: int = 2,
+        centre: float = 0.0,
     ):
         super().__init__()
         if frames < 1:
             raise ValueError(f"clip.frames={frames}: a clip has at least one frame")
+        if not -1 <= centre <= 1:
+            raise ValueError(f"discriminator.centre={centre}: a grey level lies in [-1, 1]")
         check_image_frames(image_frames, frames, least=0)
         self.size = size
         self.frames = frames
         self.channels = channels
         self.image_frames = image_frames
+        self.centre = centre
         count = stage_count(size, patch)
         inwards = widths(count, base_channels, max_channels)
         lengths = clip_lengths(frames, count)[::-1]
@@ -77,7 +83,7 @@ class R3GAN3DDiscriminator(nn.Module):
             first = FromPixels(channels, inwards[0], patch)
             shape = (4, 4) if lengths is None else (lengths[-1], 4, 4)
             verdict = Verdict(inwards[-1], embedding_dim if classes else 1, shape)
-            return _Judge(first, trunk, verdict, classes=classes, embedding_dim=embedding_dim)
+            return _Judge(first, trunk, verdict, classes=classes, embedding_dim=embedding_dim, centre=centre)
 
         self.video = judge(lengths)
         self.image = judge(None) if image_frames else None
@@ -100,9 +106,17 @@ class _Judge(nn.Module):
     """Frames (N, C, H, W) or clips (N, C, T, H, W) -> logits (N,) and the last map (N, D, [t,] 4, 4)."""
 
     def __init__(
-        self, first: nn.Module, trunk: nn.Module, verdict: nn.Module, *, classes: int, embedding_dim: int
+        self,
+        first: nn.Module,
+        trunk: nn.Module,
+        verdict: nn.Module,
+        *,
+        classes: int,
+        embedding_dim: int,
+        centre: float,
     ):
         super().__init__()
+        self.centre = centre
         self.classes = classes
         self.first = first
         self.trunk = trunk
@@ -110,7 +124,7 @@ class _Judge(nn.Module):
         self.embedding = nn.Parameter(torch.randn(classes, embedding_dim)) if classes else None
 
     def forward(self, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
-        last_map = self.trunk(self.first(x))
+        last_map = self.trunk(self.first(x - self.centre))
         verdict = self.verdict(last_map)  # (N, embedding_dim or 1)
         if self.embedding is None:
             return verdict[:, 0], last_map

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from vgen.clip import Latent
 from vgen.layer.label import one_hot
 from vgen.layer.pyramid import widths
-from vgen.layer.r3gan import Basis, ToPixels, clip_lengths, stage_count, stages
+from vgen.layer.r3gan import Basis, CodeScale, ToPixels, clip_lengths, stage_count, stages
 from vgen.layer.state import with_state
 from vgen.layer.times import check_equally_spaced, check_length
 
@@ -36,8 +36,10 @@ class R3GAN3D(nn.Module):
             full size, the most costly one.
         last_gain: gain of the last layer's weights at first (`vgen.layer.r3gan.fix_up`); R3GAN has 1.
         start: grey level in [-1, 1] about which the first videos lie, learned per channel from then on; None leaves it
-            out, as R3GAN does. Without it the background has to come from the biases inside the blocks, which takes
-            long: of the variance of eight clips of `shapes`, 32 pixels, 1.21 was left after 150 steps, with -1 0.34.
+            out, as R3GAN does. Without it the background has to come from the biases inside the blocks.
+        colour_gain: the code also scales each colour channel of the whole clip about that level, by factors that are
+            N(1, colour_gain^2) at first; None leaves them out, as R3GAN does. Colours then differ from clip to clip and
+            stay the same within one from the first step on.
     """
 
     frames: int | None
@@ -60,12 +62,15 @@ class R3GAN3D(nn.Module):
         patch: int = 2,
         last_gain: float = 1.0,
         start: float | None = None,
+        colour_gain: float | None = None,
     ):
         super().__init__()
         if frames < 1:
             raise ValueError(f"clip.frames={frames}: a clip has at least one frame")
         if start is not None and not -1 <= start <= 1:
             raise ValueError(f"generator.start={start}: a grey level lies in [-1, 1]")
+        if colour_gain is not None and colour_gain < 0:
+            raise ValueError(f"generator.colour_gain={colour_gain}: a spread is at least 0")
         self.classes = classes
         self.frames = frames
         self.latent_dim = latent_dim
@@ -80,6 +85,7 @@ class R3GAN3D(nn.Module):
             outwards, lengths, up=True, blocks=blocks, expansion=expansion, group_width=group_width
         )
         self.last = ToPixels(outwards[-1], channels, patch, gain=last_gain)
+        self.colour = None if colour_gain is None else CodeScale(code_dim, channels, gain=colour_gain)
         self.start = None if start is None else nn.Parameter(torch.full((channels, 1, 1, 1), float(start)))
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
@@ -97,4 +103,5 @@ class R3GAN3D(nn.Module):
         if self.embedding is not None:
             code = torch.cat([code, one_hot(label, self.classes, dtype=code.dtype) @ self.embedding], 1)
         video = self.last(self.stages(with_state(self.basis(code), latent)))
+        video = video if self.colour is None else self.colour(video, code)
         return video if self.start is None else video + self.start

@@ -159,6 +159,18 @@ class Basis(nn.Module):
         return self.maps * self.scale(code).view(len(code), -1, *(1 for _ in self.maps.shape[1:]))
 
 
+class CodeScale(nn.Module):
+    """x (N, C, ...), code (N, Z) -> x, each channel times 1 + a linear function of the code; `gain` as in `fix_up`."""
+
+    def __init__(self, code_dim: int, channels: int, *, gain: float):
+        super().__init__()
+        self.linear = fix_up(nn.Linear(code_dim, channels, bias=False), gain)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        factors = 1 + self.linear(code)
+        return x * factors.view(*factors.shape, *(1 for _ in x.shape[2:]))
+
+
 class Verdict(nn.Module):
     """x (N, C, *shape) -> (N, outputs): each channel against a learned map, then a linear layer."""
 
