@@ -17,9 +17,9 @@ from vgen.data.module import ClipDataModule
 
 
 def arguments(own: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The script's `own` arguments, as given or by default, and the words of `vgen train` (experiment=demo if none)."""
+    """The script's `own` arguments, as given or by default, and the words of `vgen train` (experiment=mocogan_shapes if none)."""
     given = dict(a.split("=", 1) for a in sys.argv[1:] if a.split("=")[0] in own)
-    return {**own, **given}, [a for a in sys.argv[1:] if a.split("=")[0] not in own] or ["experiment=demo"]
+    return {**own, **given}, [a for a in sys.argv[1:] if a.split("=")[0] not in own] or ["experiment=mocogan_shapes"]
 
 
 def compose(words: list[str]) -> DictConfig:

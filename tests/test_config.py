@@ -208,7 +208,7 @@ def test_experiments_compose_and_resolve(option: str) -> None:
 )
 def test_an_experiment_takes_other_parts(tmp_path: Path, change: str) -> None:
     """What an experiment sets must not stand in the way of swapping one of its parts."""
-    train_steps(tmp_path, "experiment=demo", change, "clip.frames=8", "width=4", steps=1)
+    train_steps(tmp_path, "experiment=mocogan_shapes", change, "clip.frames=8", "width=4", steps=1)
 
 
 @pytest.mark.parametrize("option", options().get("experiment", ()))
