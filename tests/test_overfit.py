@@ -17,7 +17,7 @@ from test_config import compose, every
 from torch import Tensor
 
 from vgen import rng
-from vgen.clip import Clip, from_pixels, regular_times
+from vgen.clip import GIVEN, Clip, from_pixels, given_part, is_given, regular_times
 from vgen.config import instantiate
 from vgen.data.shapes import Shapes
 
@@ -51,6 +51,17 @@ SIZES = {
     ("generator", "stylesv"): FEWER_LAYERS,
 }
 
+# With an equalised learning rate weights are N(0, 1): a step of 4e-3 moves them a tenth as far as those of DCGAN, and
+# the INR was left with 0.253 of the variance after 1500 steps, where this rate takes 533 to 0.25.
+EQUALIZED = {
+    "generator/synthesis": ("stylegan2", "inr", "stylegan3"),
+    "generator": ("styleganv", "mocogan_sg2", "digan", "stylesv"),
+}
+
+
+def rate_of(group: str, option: str) -> float:
+    return 2e-2 if option in EQUALIZED.get(group, ()) else 4e-3
+
 
 def shapes(first: int) -> Clip:
     source = Shapes(size=SIZE)
@@ -67,9 +78,11 @@ def network_of(group: str, option: str) -> torch.nn.Module:
     return instantiate(compose(*SMALL, *around, f"{group}={option}", *sizes)[outer])
 
 
-def minimise(network: torch.nn.Module, loss: Callable[[], Tensor], *, steps: int, bound: float) -> float:
+def minimise(
+    network: torch.nn.Module, loss: Callable[[], Tensor], *, steps: int, bound: float, lr: float = 4e-3
+) -> float:
     """The least that the worst of the losses comes to in `steps` steps of Adam, which end when it is below `bound`."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=4e-3, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     least = float("inf")
     drawn = rng.mark()
@@ -95,12 +108,15 @@ def test_a_generator_learns_eight_clips(group: str, option: str) -> None:
     if option == "static":  # it cannot move: eight pictures
         video = video[:, :, :1].expand_as(video)
     latent = network.sample_latent(CLIPS, clips.times, rng.generator(0))
+    if is_given(network):  # it enlarges small clips
+        latent[GIVEN] = given_part(network, video)
     variance = (video - video.mean(0)).square().mean()
 
     def unexplained() -> Tensor:
         return (network(latent, clips.times) - video).square().mean() / variance
 
-    assert minimise(network, unexplained, steps=1500, bound=0.25) < 0.25
+    lr = rate_of(group, option)
+    assert minimise(network, unexplained, steps=1500, bound=0.25, lr=lr) < 0.25
 
 
 @pytest.mark.parametrize(("group", "option"), every("discriminator"))
