@@ -113,7 +113,8 @@ NEEDS = (
     Need(
         {"regularizer": "spectral_norm spectral_norm_both"}, "starts at 0", never={"discriminator": "r3gan3d"}
     ),
-    Need({"regularizer": "spectral_norm_both"}, "starts at 0", never={"generator": "r3gan3d"}),
+    # A fix-up residual block's last weight and the turns of StyleGAN3's waves.
+    Need({"regularizer": "spectral_norm_both"}, "starts at 0", never={"generator": "r3gan3d stylesv"}),
     Need(
         {"regularizer": "singular_value_clipping", "discriminator": "g3an dvdgan"},
         "spectral norm already",

@@ -218,6 +218,11 @@ def test_debug_makes_any_experiment_short(option: str) -> None:
     assert config.metric_every == 0.016
 
 
+def test_betas_may_be_whole_numbers(tmp_path: Path) -> None:
+    betas = ("optimizer.generator.betas=[0,0.99]", "optimizer.discriminator.betas=[0,0.9]")
+    train_steps(tmp_path, *betas, "width=4", steps=1)
+
+
 def test_the_best_checkpoint_is_written_before_the_last() -> None:
     """Where both are due, last.ckpt must hold the new best score, or a resumed run forgets it."""
     names = [name for name, node in compose().callback.items() if "ModelCheckpoint" in node._target_]
@@ -236,6 +241,7 @@ def test_the_best_checkpoint_is_written_before_the_last() -> None:
         ),
         (["batch=4.0"], r"batch=4.0: input should be a valid integer"),
         (["generator.content_dim=50.0"], r"content_dim=50.0: input should be a valid integer"),
+        (["+optimizer.generator.beta=0"], r"optimizer\.generator: .* takes no argument 'beta'"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused_before_data_is_read(overrides: list[str], message: str) -> None:

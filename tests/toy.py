@@ -8,6 +8,7 @@ import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.hooks import RemovableHandle
 
 from vgen.augment.none import NoAugment
 from vgen.clip import Clip, Judgement, Latent
@@ -115,11 +116,12 @@ class Gradients(Callback):
         self.passes: list[set[str]] = []
         self.moving: set[str] = set()
         self.trained: set[str] = set()
+        self.hooks: list[RemovableHandle] = []
         for player in ("generator", "discriminator"):
             for name, parameter in getattr(module, player).named_parameters(player):
                 if parameter.requires_grad:
                     self.trained.add(name)
-                    parameter.register_post_accumulate_grad_hook(partial(self._note, name))
+                    self.hooks.append(parameter.register_post_accumulate_grad_hook(partial(self._note, name)))
 
     def _note(self, name: str, parameter: nn.Parameter) -> None:
         assert parameter.grad is not None
@@ -130,6 +132,10 @@ class Gradients(Callback):
 
     def on_before_backward(self, *_: Any) -> None:
         self.passes.append(set())
+
+    def on_fit_end(self, *_: Any) -> None:
+        for hook in self.hooks:  # with them the networks would stay in memory, one more for each test
+            hook.remove()
 
     def each_player_learns_alone(self) -> bool:
         return all(len({name.split(".")[0] for name in reached}) == 1 for reached in self.passes)

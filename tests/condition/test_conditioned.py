@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_config import TINY, compose, options
+from test_config import TINY, build, compose, options
 from toy import ToyGenerator
 
 from vgen import rng
@@ -83,6 +83,25 @@ def test_without_noise_the_frames_decide_alone() -> None:
     generator = make("vgan", "condition.frames.noise=false").eval()
     one, two = (generator(draw(generator, seed=seed), TIMES) for seed in (0, 1))
     assert torch.equal(one, two)
+
+
+def test_noise_that_a_code_replaces_is_no_part_of_the_latent() -> None:
+    """Terms that move, compare or differentiate a latent must not count numbers that nothing reads."""
+    for name, part in (("mocogan", "content"), ("stylesv", "content"), ("r3gan3d", "z")):
+        with_noise, without = (make(name, f"condition.frames.noise={noise}") for noise in ("true", "false"))
+        assert draw(with_noise).keys() - draw(without).keys() >= {part}
+        latent = draw(without)
+        numbers = {n: p.requires_grad_() for n, p in latent.items() if p.is_floating_point() and n != "given"}
+        without(latent, TIMES).square().sum().backward()
+        assert all(number.grad is not None for number in numbers.values())
+
+
+@pytest.mark.parametrize("term", ["path_length", "mode_seeking", "latent_consistency"])
+def test_terms_of_the_noise_are_refused_without_noise(term: str) -> None:
+    keys = ("generator=vgan", "condition=frames", "condition.frames.noise=false", f"regularizer={term}")
+    with pytest.raises(ValueError, match=r"needs a latent of numbers.* condition\.frames\.noise=true"):
+        build(*keys, "width=4")
+    build("generator=mocogan", *keys[1:], "width=4")  # its motion is noise still
 
 
 def test_spacing_of_several_frames_is_read() -> None:

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from test_config import options
 
 from vgen import rng
 from vgen.clip import Generator, regular_times
@@ -63,6 +64,11 @@ def build(motion: str, synthesis: str, *, size: int = 8, **arguments) -> Framewi
         ):  # biases, and the zero layers of fix-up, which would hide what lies behind them
             torch.nn.init.normal_(parameter, std=0.5)
     return generator
+
+
+def test_no_option_is_left_out() -> None:
+    assert set(MOTIONS) == set(options()["generator/motion"])
+    assert set(SYNTHESES) == set(options()["generator/synthesis"])
 
 
 @pytest.mark.parametrize("motion", MOTIONS)

@@ -59,7 +59,8 @@ def test_motion_of_anchors_is_the_sum_over_taps():
     latent = generator.sample_latent(1, TIMES, rng.generator(0))
     matrix = first_layer_matrix(generator, latent, "motion_noise", TIMES)
     layer = generator.motion.anchors.first
-    expected = (layer.weight.double() * layer.gain).sum(2)  # (dim, noise_dim), the same at every anchor
+    # (dim, noise_dim), the same at every anchor
+    expected = (layer.weight.double() * layer.weight_scale).sum(2)
     places = latent["motion_noise"].shape[1] - 2
     torch.testing.assert_close(matrix.unflatten(0, (-1, places))[:, 0], expected, atol=1e-9, rtol=1e-6)
 

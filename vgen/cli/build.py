@@ -119,14 +119,22 @@ def build_model(config: DictConfig, sampler: Sampler) -> VideoGAN:
         loss=instantiate(config.loss),
         regularizers={name: instantiate(node) for name, node in terms.items()},
         augment=instantiate(config.augment),
-        generator_optimizer=instantiate(config.optimizer.generator),
-        discriminator_optimizer=instantiate(config.optimizer.discriminator),
+        generator_optimizer=_optimizer(config.optimizer.generator),
+        discriminator_optimizer=_optimizer(config.optimizer.discriminator),
         config=plain(config),
         **training,
     )
     clip = config.clip
     try_parts(model, times, shape=(clip.channels, clip.size))
     return model
+
+
+def _optimizer(node: DictConfig) -> Any:
+    """What makes the optimiser: torch refuses the 0 of `betas=[0,0.99]`, which is how people write it, for 0.0."""
+    if "betas" in node:
+        node = node.copy()
+        node.betas = [float(beta) if isinstance(beta, int) else beta for beta in node.betas]
+    return instantiate(node)
 
 
 # The average of a generator kept in half precision would stand still: its steps are below the resolution.

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vgen.clip import Latent, noise_parts
+from vgen.clip import Latent
 
 _SHOWN = 5  # values of a continuous code in a grid
 
@@ -82,7 +82,7 @@ class FreeCodes(nn.Module):
         return changed
 
     def _codes(self, latent: Latent) -> dict[str, Tensor]:
-        dtype = next(iter(noise_parts(latent).values())).dtype
+        dtype = next(part.dtype for part in latent.values() if part.is_floating_point())
         codes = {
             f"code_category_{number}": F.one_hot(latent["code_categories"][:, number], count).to(dtype)
             for number, count in enumerate(self.categories)

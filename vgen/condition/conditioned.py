@@ -17,7 +17,8 @@ class Condition(Protocol):
     """Something that a generator is told.
 
     `shape` (D, h, w) is that of its code. `given_frames` is how many first frames of a real clip it reads, 0 for none.
-    `keeps_noise` is False if the code takes the place of the noise that it enters, instead of being added to it.
+    `keeps_noise` is False if the code takes the place of the noise that it enters, instead of being added to it: that
+    noise is then no part of the latent.
     """
 
     shape: tuple[int, int, int]
@@ -94,8 +95,11 @@ class Conditioned(Wrapped):
         return cast(dict[str, Condition], dict(self.conditions.items()))
 
     def sample_latent(self, batch: int, times: Tensor, rng: torch.Generator) -> Latent:
-        """The generator's parts and those of the conditions, without "given", which is not drawn."""
+        """The generator's parts that are read and those of the conditions, without "given", which is not drawn."""
         latent = super().sample_latent(batch, times, rng)
+        if not self._keeps_noise():
+            replaced = {f"{part}{more}" for part in self.shapes for more in ("", "_mixed", "_path")}
+            latent = {name: part for name, part in latent.items() if name not in replaced}
         for condition in self._all().values():
             latent |= condition.sample(batch, rng)
         return latent
@@ -136,6 +140,8 @@ class Conditioned(Wrapped):
         for part, shape in self.shapes.items():
             shifts = [self.entries[name][part](code.flatten(1)) for name, code in codes.items()]  # pyright: ignore[reportIndexIssue]
             shift = torch.stack(shifts).sum(0).unflatten(1, shape)
+            if not self._keeps_noise():
+                told[part] = shift
             # A second code for later layers, and all contents of a clip whose content changes, are told the same.
             for name, own in ((part, shift), (f"{part}_mixed", shift), (f"{part}_path", shift[:, None])):
                 if name in latent:

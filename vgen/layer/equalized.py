@@ -29,7 +29,7 @@ class EqualizedLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
         self.bias = nn.Parameter(torch.full((outputs,), first_bias / lr_multiplier)) if bias else None
-        self.gain = lr_multiplier / math.sqrt(inputs)
+        self.weight_scale = lr_multiplier / math.sqrt(inputs)
         self.lr_multiplier = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ class EqualizedLinear(nn.Module):
 
     def matrix(self) -> Tensor:
         """(outputs, inputs): what inputs are multiplied with."""
-        return self.weight * self.gain
+        return self.weight * self.weight_scale
 
 
 class EqualizedConv1d(nn.Module):
@@ -48,8 +48,8 @@ class EqualizedConv1d(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel) / lr_multiplier)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.gain = lr_multiplier / math.sqrt(inputs * kernel)
+        self.weight_scale = lr_multiplier / math.sqrt(inputs * kernel)
         self.lr_multiplier = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv1d(x, self.weight * self.gain, self.bias * self.lr_multiplier)
+        return F.conv1d(x, self.weight * self.weight_scale, self.bias * self.lr_multiplier)

@@ -77,12 +77,12 @@ class EqualizedConv2d(nn.Module):
         self.clamp = clamp
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        self.scale = 1 / math.sqrt(inputs * kernel**2)
+        self.weight_scale = 1 / math.sqrt(inputs * kernel**2)
         self.register_buffer("filter", fir_filter(taps), persistent=False)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         """`gain` multiplies the result, and the clamp with it."""
-        weight = self.weight * self.scale
+        weight = self.weight * self.weight_scale
         if self.up > 1:
             x = conv2d_up(x, weight, self.filter, up=self.up)
         elif self.down > 1:

@@ -45,15 +45,15 @@ class EqualizedConv3d(nn.Module):
         self.slope, self.clamp = slope, clamp
         self.weight = nn.Parameter(torch.randn(outputs, inputs, time, space, space))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        self.scale = 1 / math.sqrt(inputs * time * space**2)
+        self.weight_scale = 1 / math.sqrt(inputs * time * space**2)
         self.register_buffer("filter", fir_filter(BINOMIAL), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.weight[0, 0].numel() == 1:  # commutes with the filter, on the smaller map
-            x = F.conv3d(self._halve(x), self.weight * self.scale)
+            x = F.conv3d(self._halve(x), self.weight * self.weight_scale)
         else:
             time, space = self.weight.shape[2] // 2, self.weight.shape[3] // 2
-            x = self._halve(F.conv3d(x, self.weight * self.scale, padding=(time, space, space)))
+            x = self._halve(F.conv3d(x, self.weight * self.weight_scale, padding=(time, space, space)))
         return biased_activation(x, self.bias, slope=self.slope, clamp=self.clamp)
 
     def _halve(self, x: Tensor) -> Tensor:

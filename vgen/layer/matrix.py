@@ -20,6 +20,11 @@ def weighted_layers(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
                 yield name, layer
 
 
+def weight_scale(layer: nn.Module) -> float:
+    """What `layer` multiplies its weight with whenever it is used: 1 but for an equalised learning rate."""
+    return getattr(layer, "weight_scale", 1.0)
+
+
 def to_rows(weight: Tensor, layer: nn.Module) -> Tensor:
     """The weight of `layer` as (outputs, the rest); transposed convolutions keep their outputs second."""
     if not getattr(layer, "transposed", False):

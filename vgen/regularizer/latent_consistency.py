@@ -42,9 +42,14 @@ class LatentConsistency:
     def __call__(self, step: Step) -> Tensor:
         clip = step.fake
         check_dense(clip, who="regularizer=latent_consistency")
+        numbers = noise_parts(step.latent)
+        if not numbers:
+            raise ValueError(
+                "regularizer=latent_consistency needs a latent of numbers, which this generator does not have "
+                "(with condition=frames, condition.frames.noise=true keeps them)"
+            )
         nudged = step.latent | {
-            name: part + (self.sigma * clip_noise(part)).to(part.dtype)
-            for name, part in noise_parts(step.latent).items()
+            name: part + (self.sigma * clip_noise(part)).to(part.dtype) for name, part in numbers.items()
         }
         with torch.set_grad_enabled(self.player == "generator"):
             video = step.generator(nudged, clip.times, clip.label).to(clip.video.dtype)

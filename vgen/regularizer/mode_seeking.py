@@ -43,7 +43,8 @@ class ModeSeeking:
         latents = [(part, other[name]) for name, part in noise_parts(step.latent).items()]
         if not latents:
             raise ValueError(
-                "regularizer=mode_seeking needs a latent of numbers, which this generator does not have"
+                "regularizer=mode_seeking needs a latent of numbers, which this generator does not have "
+                "(with condition=frames, condition.frames.noise=true keeps them)"
             )
         # A latent equals another only in a batch of one, where both distances are 0.
         ratio = apart / _distance(*zip(*latents, strict=True)).clamp_min(1e-12)

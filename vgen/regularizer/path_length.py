@@ -69,7 +69,8 @@ class PathLength(nn.Module):
         numbers = noise_parts(latent)
         if not numbers:
             raise ValueError(
-                "regularizer=path_length needs a latent of numbers, which this generator does not have"
+                "regularizer=path_length needs a latent of numbers, which this generator does not have "
+                "(with condition=frames, condition.frames.noise=true keeps them)"
             )
         for name in self.parts or ():
             if name not in numbers:

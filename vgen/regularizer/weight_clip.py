@@ -4,12 +4,16 @@ import torch
 from torch import nn
 
 from vgen.clip import Player, Step
+from vgen.layer.matrix import weight_scale
 
 
 class WeightClip:
     """Clips every parameter of the discriminator to [-bound, bound] after each of its updates.
 
-    No term of a loss. Source: WGAN, Arjovsky et al. 2017, arXiv 1701.07875, algorithm 1 (its c).
+    Of a layer with an equalised learning rate it is the weight as used that lies within: the stored one is N(0, 1) at
+    first, and a hundredth of it in each layer would leave no score. No term of a loss.
+
+    Source: WGAN, Arjovsky et al. 2017, arXiv 1701.07875, algorithm 1 (its c).
     """
 
     player: Player = "discriminator"
@@ -28,5 +32,7 @@ class WeightClip:
     @torch.no_grad()
     def after_update(self, network: nn.Module) -> None:
         """Clip the parameters of `network`, in place."""
-        for parameter in network.parameters():
-            parameter.clamp_(-self.bound, self.bound)
+        for layer in network.modules():
+            for name, parameter in layer.named_parameters(recurse=False):
+                bound = self.bound / weight_scale(layer) if name == "weight" else self.bound
+                parameter.clamp_(-bound, bound)
