@@ -15,11 +15,13 @@ from vgen.cli.train import _quiet
 from vgen.config import CONF_DIR
 from vgen.data.module import ClipDataModule
 
+NETWORKS = ["experiment=mocogan_shapes"]
+
 
 def arguments(own: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The script's `own` arguments, as given or by default, and the words of `vgen train` (experiment=mocogan_shapes if none)."""
+    """The script's `own` arguments, as given or by default, and the words of `vgen train`; without words, NETWORKS."""
     given = dict(a.split("=", 1) for a in sys.argv[1:] if a.split("=")[0] in own)
-    return {**own, **given}, [a for a in sys.argv[1:] if a.split("=")[0] not in own] or ["experiment=mocogan_shapes"]
+    return {**own, **given}, [a for a in sys.argv[1:] if a.split("=")[0] not in own] or NETWORKS
 
 
 def compose(words: list[str]) -> DictConfig:
