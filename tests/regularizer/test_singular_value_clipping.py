@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from vgen.clip import Regularizer
+from vgen.layer.equalized import EqualizedLinear
 from vgen.layer.matrix import to_rows
 from vgen.regularizer.singular_value_clipping import SingularValueClipping
 from vgen.regularizer.spectral_norm import SpectralNorm
@@ -24,6 +25,16 @@ def test_singular_values_are_clipped_and_vectors_stay(layer):
     SingularValueClipping().after_update(layer)
     expected = (left * values.clamp_max(1)) @ right
     torch.testing.assert_close(to_rows(layer.weight.detach(), layer), expected)
+
+
+def test_of_an_equalized_layer_the_weight_as_used_is_clipped():
+    layer = EqualizedLinear(100, 400)
+    before = layer.weight.detach() * layer.weight_scale
+    assert torch.linalg.matrix_norm(before, 2) > 2
+    SingularValueClipping().after_update(nn.Sequential(layer))
+    left, values, right = torch.linalg.svd(before, full_matrices=False)
+    expected = (left * values.clamp_max(1)) @ right
+    torch.testing.assert_close(layer.weight.detach() * layer.weight_scale, expected)
 
 
 def test_what_is_small_enough_stays_to_the_last_bit():

@@ -6,6 +6,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from vgen.clip import Regularizer
+from vgen.layer.equalized import EqualizedLinear
+from vgen.layer.filtered_conv import EqualizedConv2d
 from vgen.regularizer.spectral_norm import SpectralNorm
 
 
@@ -38,6 +40,15 @@ def test_every_layer_gets_norm_one(make_step):
         assert torch.linalg.matrix_norm(rows, 2).item() == pytest.approx(1, rel=1e-4)
     assert not parametrize.is_parametrized(layers[1])
     assert not parametrize.is_parametrized(layers[5])
+
+
+def test_of_an_equalized_layer_the_weight_as_used_gets_norm_one():
+    layers = nn.Sequential(EqualizedLinear(100, 50), EqualizedConv2d(4, 5, 3)).double()
+    SpectralNorm(power_iterations=20).prepare(layers)
+    for layer in layers:
+        for _ in range(10):
+            used = layer.weight * layer.weight_scale
+        assert torch.linalg.matrix_norm(used.flatten(1), 2).item() == pytest.approx(1, rel=1e-4)
 
 
 def test_layers_normalised_by_the_network_itself_stay(make_step):

@@ -3,14 +3,14 @@
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
-from vgen.layer.matrix import weighted_layers
+from vgen.layer.matrix import weight_scale, weighted_layers
 
 
 def add_spectral_norm(network: nn.Module, *, iterations: int = 1) -> int:
-    """Divide the weight of every layer by its largest singular value; returns how many there are.
+    """Divide the weight of every layer, as it is used, by its largest singular value; returns how many there are.
 
     `iterations` of the power method run each time a weight is used in training (Miyato et al. 2018, arXiv
     1802.05957). Layers whose weight is reparametrised already stay as they are.
@@ -35,7 +35,20 @@ def add_spectral_norm(network: nn.Module, *, iterations: int = 1) -> int:
                 "starts at 0; leave regularizer=spectral_norm out (r1r2 bounds such a network), or choose another one"
             )
         parametrizations.spectral_norm(layer, n_power_iterations=iterations)
+        if weight_scale(layer) != 1:
+            parametrize.register_parametrization(layer, "weight", _Divide(weight_scale(layer)))
     return len(layers)
+
+
+class _Divide(nn.Module):
+    """Takes the scale of an equalised learning rate away, which would leave a norm far below 1 in use."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight / self.scale
 
 
 @torch.no_grad()

@@ -6,16 +6,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from vgen.clip import Player, Step
-from vgen.layer.matrix import from_rows, to_rows, weighted_layers
+from vgen.layer.matrix import from_rows, to_rows, weight_scale, weighted_layers
 
 
 class SingularValueClipping:
     """Every `interval` updates, clips the singular values of the discriminator's weights to at most 1.
 
-    Weights of convolutions and linear layers are taken as matrices (outputs, the rest). The gain of a batch norm is
-    clipped to [0.01 s, s] with s the root of its running variance, so that the whole layer stretches nothing either.
-    No term of a loss. An SVD of every weight costs more than spectral_norm's power method but leaves small singular
-    values, and all below 1, as they were.
+    Weights of convolutions and linear layers are taken as matrices (outputs, the rest), as they are used: those with an
+    equalised learning rate times its scale. The gain of a batch norm is clipped to [0.01 s, s] with s the root of its
+    running variance, so that the whole layer stretches nothing either. No term of a loss. An SVD of every weight costs
+    more than spectral_norm's power method but leaves small singular values, and all below 1, as they were.
 
     Source: TGAN, Saito et al. 2017, arXiv 1611.06624, §4; interval and lower bound from pfnet-research/tgan.
     """
@@ -41,7 +41,8 @@ class SingularValueClipping:
         for _, layer in weighted_layers(network):
             weight = layer._parameters["weight"]
             if weight is not None and not isinstance(layer, nn.Embedding):
-                weight.copy_(from_rows(_clip(to_rows(weight, layer)), layer, tuple(weight.shape)))
+                rows = _clip(to_rows(weight, layer), 1 / weight_scale(layer))
+                weight.copy_(from_rows(rows, layer, tuple(weight.shape)))
         for layer in network.modules():
             if isinstance(layer, _BatchNorm) and layer.weight is not None and layer.running_var is not None:
                 spread = layer.running_var.sqrt()
@@ -56,7 +57,7 @@ def _check(network: nn.Module) -> None:
             )
 
 
-def _clip(rows: Tensor) -> Tensor:
+def _clip(rows: Tensor, bound: float) -> Tensor:
     left, values, right = torch.linalg.svd(rows, full_matrices=False)
-    # What exceeds 1 is taken away, so that a matrix without such values stays as it is to the last bit.
-    return rows - (left * (values - 1).clamp_min(0)) @ right
+    # What exceeds the bound is taken away, so that a matrix without such values stays as it is to the last bit.
+    return rows - (left * (values - bound).clamp_min(0)) @ right

@@ -10,8 +10,9 @@ class SpectralNorm:
     """Divides the weight of every convolution, linear layer and embedding by its largest singular value.
 
     No term of a loss: the network is reparametrised once, with torch.nn.utils.parametrizations, before training.
-    A weight is taken as a matrix (outputs, the rest), as the paper does; gains of norms, biases and recurrent cells
-    stay as they are, and so do layers that a network has normalised itself.
+    A weight is taken as a matrix (outputs, the rest), as the paper does, and times its scale where the learning rate is
+    equalised; gains of norms, biases and recurrent cells stay as they are, and so do layers that a network has
+    normalised itself.
 
     Source: Miyato et al. 2018, arXiv 1802.05957. For the generator too: SAGAN, Zhang et al. 2019, arXiv 1805.08318.
 
