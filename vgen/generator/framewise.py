@@ -169,7 +169,8 @@ class Framewise(nn.Module):
         (`draw_mixing`); with content change also "content_path" and "content_path_times" (`draw_path`, `keep_some`).
         """
         content = self.draw_content(batch, rng)
-        aside = rng.clone_state()
+        # A copy, so that motion and mixing are drawn as they are without change.
+        aside = rng.clone_state() if self.training and self.content_change else None
         latent = {"content": content, **self.motion.sample_latent(batch, times, rng)}
         if not self.training or self.style_shape is None:
             return latent
@@ -177,7 +178,7 @@ class Framewise(nn.Module):
             second = self.draw_content(batch, rng)
             mixed, begin = draw_mixing(content, second, self.style_shape[0], self.style_mixing, rng)
             latent |= {"content_mixed": mixed, "content_mixed_from": begin}
-        if self.content_change:
+        if aside is not None:
             path = draw_path(self.draw_content, times, aside, batch=batch, distance=self.content_distance)
             latent |= keep_some(path, content, aside, probability=self.content_change)
         return latent
