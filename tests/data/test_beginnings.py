@@ -2,23 +2,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from video_kinds import EXACT, PIXELS, write_exact
 
 from vgen.data.beginnings import Beginnings
-from vgen.media import write_npy, write_png
-
-PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 8, 3), dtype=np.uint8)
+from vgen.media import write_png
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_png(tmp_path / "strip.png", PIXELS)
-    write_npy(tmp_path / "array.npy", PIXELS)
-    for number, frame in enumerate(PIXELS):
-        write_png(tmp_path / "frames" / f"{number}.png", frame[None])
+    write_exact(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["strip.png", "frames", "array.npy"])
+@pytest.mark.parametrize("name", EXACT)
 def test_of_any_kind_of_video_the_first_frames_are_taken(folder: Path, name: str) -> None:
     clips = Beginnings(str(folder / name), frames=2, stride=3, size=8)
     assert len(clips) == 1

@@ -2,24 +2,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from video_kinds import EXACT, PIXELS, write_exact
 
 from vgen.data.one_video import read_one_video
-from vgen.media import write_mp4, write_npy, write_png
-
-PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 8, 3), dtype=np.uint8)
+from vgen.media import write_mp4
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_png(tmp_path / "strip.png", PIXELS)
-    write_npy(tmp_path / "array.npy", PIXELS)
-    for number, frame in enumerate(PIXELS):
-        write_png(tmp_path / "frames" / f"{number}.png", frame[None])
+    write_exact(tmp_path)
     write_mp4(tmp_path / "video.mp4", np.repeat(PIXELS[:, :1, :1], 16, 1).repeat(16, 2), fps=10)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["strip.png", "frames", "array.npy"])
+@pytest.mark.parametrize("name", EXACT)
 def test_what_loses_nothing_is_read_as_it_was(folder: Path, name: str) -> None:
     np.testing.assert_array_equal(read_one_video(str(folder / name), size=8), PIXELS)
 

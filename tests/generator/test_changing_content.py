@@ -3,15 +3,14 @@
 import pytest
 import torch
 from styled import STYLED, built, styled
+from styled_training import assert_resumed_bit_for_bit
 from torch import Tensor, nn
-from toy import ToyData, fit, toy_gan, toy_trainer
 
 from vgen import rng
-from vgen.clip import Clip, Judgement, regular_times
+from vgen.clip import regular_times
 from vgen.condition.codes import FreeCodes
 from vgen.condition.conditioned import Conditioned
 from vgen.layer.content_path import PATH, REACHED
-from vgen.regularizer.path_length import PathLength
 from vgen.training.changing import Changing
 from vgen.training.generated_clips import GeneratedClips
 from vgen.training.truncated import Truncated
@@ -136,29 +135,11 @@ def test_clips_of_a_seed_are_made_in_chunks_of_any_size():
     assert (whole[:, 0] != whole[:, -1]).any()
 
 
-class _Judge(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = nn.Linear(16 * 16, 1)
-
-    def forward(self, clip: Clip) -> Judgement:
-        return Judgement({"video": self.net(clip.video.mean((1, 2)).flatten(1))[:, 0]})
-
-
 def test_training_with_changes_is_resumed_bit_for_bit(tmp_path):
-    def gan():
-        generator = built("stylesv", content_change=0.5, content_distance=4.0)
-        terms = {"path_length": PathLength(interval=2)}
-        return toy_gan(generator=generator, discriminator=_Judge(), regularizers=terms, accumulate=2)
+    def generator():
+        return built("stylesv", content_change=0.5, content_distance=4.0)
 
-    whole = fit(gan(), tmp_path / "whole", 2, size=16)
-    first = gan()
-    trainer = toy_trainer(tmp_path / "first", 1)
-    trainer.fit(first, datamodule=ToyData(first.batch, first.d_steps, 16))
-    trainer.save_checkpoint(tmp_path / "half.ckpt")
-    resumed = fit(gan(), tmp_path / "second", 2, checkpoint=tmp_path / "half.ckpt", size=16)
-    for (name, one), two in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(one, two), name
+    assert_resumed_bit_for_bit(generator, tmp_path, half=1)
 
 
 def test_what_cannot_change_is_refused():

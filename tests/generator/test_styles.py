@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 from styled import FORMS, STYLED, WAVES, built
-from toy import ToyData, fit, toy_gan, toy_trainer
+from styled_training import assert_resumed_bit_for_bit
 
 from vgen import rng
 from vgen.clip import Clip, Judgement, Step, regular_times, style_shape
@@ -156,29 +156,11 @@ def test_a_condition_tells_both_codes_the_same():
     assert told.styles(told.sample_latent(4, TIMES, rng.generator(0)), TIMES).shape == (4, *told.style_shape)
 
 
-class _Judge(torch.nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = torch.nn.Linear(16 * 16, 1)
-
-    def forward(self, clip: Clip) -> Judgement:
-        return Judgement({"video": self.net(clip.video.mean((1, 2)).flatten(1))[:, 0]})
-
-
 def test_training_with_mixing_is_resumed_bit_for_bit(tmp_path):
-    def gan():
-        generator = build("mocogan_sg2", style_mixing=0.9).float()
-        terms = {"path_length": PathLength(interval=2)}
-        return toy_gan(generator=generator, discriminator=_Judge(), regularizers=terms, accumulate=2)
+    def generator():
+        return build("mocogan_sg2", style_mixing=0.9).float()
 
-    whole = fit(gan(), tmp_path / "whole", 4, size=16)
-    first = gan()
-    trainer = toy_trainer(tmp_path / "first", 2)
-    trainer.fit(first, datamodule=ToyData(first.batch, first.d_steps, 16))
-    trainer.save_checkpoint(tmp_path / "half.ckpt")
-    resumed = fit(gan(), tmp_path / "second", 4, checkpoint=tmp_path / "half.ckpt", size=16)
-    for (name, one), two in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(one, two), name
+    assert_resumed_bit_for_bit(generator, tmp_path, half=2)
 
 
 @pytest.mark.parametrize(
